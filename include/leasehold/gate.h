@@ -1,0 +1,263 @@
+/*
+ * The gate: one request in, one decision out. Host-neutral: an adapter translates its server's
+ * request into lh_request, asks, and does what the decision says. Nothing of the decision lives
+ * in an adapter.
+ *
+ * One gate per process (worker), made after fork, used from one thread.
+ */
+#ifndef LEASEHOLD_GATE_H
+#define LEASEHOLD_GATE_H
+
+#include <leasehold/host.h>
+#include <leasehold/types.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+struct lh_gate;
+
+/* --- What a location wants -------------------------------------------------------------------- */
+
+enum lh_gate_mode { LH_GATE_OFF, LH_GATE_ON, LH_GATE_OPTIONAL };
+
+/* Where the tenant may come from, as bits. */
+#define LH_GATE_TENANT_SUBDOMAIN 1U
+#define LH_GATE_TENANT_HOST 2U
+#define LH_GATE_TENANT_HEADER 4U
+
+enum lh_gate_state { LH_GATE_STATE_NONE, LH_GATE_STATE_CLAIMS, LH_GATE_STATE_FULL };
+
+enum lh_gate_origin { LH_GATE_ORIGIN_SAME, LH_GATE_ORIGIN_LIST, LH_GATE_ORIGIN_OFF };
+
+/* A list of texts owned by the configuration. */
+struct lh_gate_list {
+    const lh_slice *items;
+    size_t count;
+};
+
+/*
+ * One location's policy. Immutable once built; lives as long as the configuration that owns it.
+ */
+struct lh_gate_policy {
+    enum lh_gate_mode mode;
+    unsigned tenant_from;              /* LH_GATE_TENANT_... bits */
+    struct lh_gate_list base_domains;  /* for SUBDOMAIN: lower case, no trailing dot */
+    enum lh_gate_state state;          /* how much is fetched and injected */
+    struct lh_gate_list require_roles;  /* any one of them, if there are some */
+    struct lh_gate_list require_scopes; /* each of them */
+    struct lh_gate_list audiences;     /* of the context; empty: "leasehold" */
+    enum lh_gate_origin origin;
+    struct lh_gate_list origins;       /* for LIST and, beside the request's own, for SAME */
+    struct lh_gate_list preflight;     /* origins whose CORS preflight is answered here */
+    bool is_stale_passed;              /* optional mode: an invalid cookie passes as anonymous */
+    bool takes_cookie;                 /* "cookie" is among leasehold_credential */
+    lh_slice signin;                   /* where browser navigations without session go; may be empty */
+    uint32_t budget_ms;                /* deadline of the whole decision */
+    uint32_t cold_budget_ms;           /* how long a key that is not warm may be waited for */
+};
+
+/* --- The request ------------------------------------------------------------------------------ */
+
+/* What a header is to the gate. */
+enum lh_header_kind {
+    LH_HEADER_PLAIN,         /* none of our business */
+    LH_HEADER_MANAGED,       /* ours to write: remove whatever the client sent */
+    LH_HEADER_TENANT,        /* X-Tenant-ID: kept aside for extraction, and removed */
+    LH_HEADER_COOKIE,        /* kept aside; replaced by the decision's cookie */
+    LH_HEADER_AUTHORIZATION,
+    LH_HEADER_ORIGIN,
+    LH_HEADER_FETCH_SITE,    /* Sec-Fetch-Site */
+    LH_HEADER_FETCH_MODE,    /* Sec-Fetch-Mode */
+    LH_HEADER_FETCH_DEST,    /* Sec-Fetch-Dest */
+    LH_HEADER_ACCEPT,
+    LH_HEADER_CORS_METHOD,   /* Access-Control-Request-Method */
+    LH_HEADER_REQUEST_ID,    /* X-Request-ID: managed */
+    LH_HEADER_TRACEPARENT    /* managed: continued or begun */
+};
+
+/*
+ * What a header name means, in every spelling an upstream might fold: case, and "_" or "." for
+ * "-". Cheap; called once per header of every request.
+ * name  as sent.
+ */
+LH_PUBLIC enum lh_header_kind lh_gate_header_kind(lh_slice name);
+
+/* Whether a header of that kind never reaches an upstream as the client sent it. */
+LH_PUBLIC bool lh_gate_is_managed(enum lh_header_kind kind);
+
+struct lh_request_header {
+    enum lh_header_kind kind; /* never PLAIN */
+    lh_slice value;           /* raw, as sent */
+};
+
+/* Most headers that concern the gate; more make the request malformed. */
+#define LH_REQUEST_HEADERS_MAX 64U
+
+struct lh_request {
+    lh_slice method;
+    lh_slice host;      /* the host that the server routed by, without port where it knows */
+    lh_slice authority; /* host[:port] as the client named it, for the origin rule */
+    lh_slice path;      /* normalised path, for sign-in redirects and logs */
+    lh_slice target;    /* raw path and query, for the sign-in redirect's return_to */
+    bool is_tls;
+    bool is_upgrade;    /* asks for another protocol (WebSocket) */
+    bool has_too_many_headers; /* more than LH_REQUEST_HEADERS_MAX concerned the gate */
+    const struct lh_request_header *headers; /* all that are not PLAIN, in order */
+    size_t header_count;
+    lh_slice request_id; /* the server's own id of the request; may be empty */
+
+    /* Memory that lives as long as the request. Returns NULL when there is none. */
+    void *(*alloc)(void *memory, size_t len);
+    void *memory;
+};
+
+/* --- The decision ----------------------------------------------------------------------------- */
+
+/*
+ * Why: name, HTTP status of a refusal, text for operators. OK reasons have status 0.
+ * The first row is what a decision is before its first step.
+ */
+#define LH_REASON_TABLE(X)                                                                         \
+    X(UNDECIDED, 503, "no step has decided")                                                       \
+    X(OK, 0, "session is live")                                                                    \
+    X(ANONYMOUS, 0, "no credential, location is optional")                                         \
+    X(ANONYMOUS_STALE, 0, "invalid cookie, passed as anonymous")                                   \
+    X(OFF, 0, "location is off")                                                                   \
+    X(PREFLIGHT, 204, "CORS preflight answered")                                                   \
+    X(TENANT_MISSING, 400, "no source names a tenant")                                             \
+    X(TENANT_MALFORMED, 400, "tenant or host is malformed")                                        \
+    X(TENANT_DUPLICATE, 400, "X-Tenant-ID is given more than once")                                \
+    X(TENANT_CONFLICT, 400, "sources of the tenant disagree")                                      \
+    X(HEADERS_MALFORMED, 400, "too many headers for the gate")                                     \
+    X(COOKIE_DUPLICATE, 400, "session cookie is given more than once")                             \
+    X(TENANT_UNKNOWN, 401, "no such tenant")                                                       \
+    X(TENANT_DISABLED, 401, "tenant is disabled or removed")                                       \
+    X(NO_CREDENTIAL, 401, "no credential")                                                         \
+    X(COOKIE_MALFORMED, 401, "session cookie is malformed")                                        \
+    X(COOKIE_CONFLICT, 401, "two session cookies disagree")                                        \
+    X(BAD_MAC, 401, "cookie is not ours or of another tenant")                                     \
+    X(BAD_SECRET, 401, "session secret does not match")                                            \
+    X(SESSION_ABSENT, 401, "no such session")                                                      \
+    X(SESSION_REVOKED, 401, "session is revoked")                                                  \
+    X(SESSION_EXPIRED, 401, "session has expired")                                                 \
+    X(INTEGRITY, 401, "session record is not authentic")                                           \
+    X(KEY_DESTROYED, 401, "the key of the session is destroyed")                                   \
+    X(ROLE, 403, "role is missing")                                                                \
+    X(SCOPE, 403, "scope is missing")                                                              \
+    X(ORIGIN, 403, "request comes from another origin")                                            \
+    X(STATE_TOO_LARGE, 403, "state does not fit a header")                                         \
+    X(LEAK, 503, "record of another tenant in this place")                                         \
+    X(STORE_DOWN, 503, "session store unavailable")                                                \
+    X(KEY_DOWN, 503, "key unavailable")                                                            \
+    X(REGISTRY_DOWN, 503, "registry or change counters unavailable")                               \
+    X(RECORD_FUTURE, 503, "record of a newer version")                                             \
+    X(BUDGET, 503, "decision took too long")                                                       \
+    X(HOME_DOWN, 503, "home cannot be used")                                                       \
+    X(INTERNAL, 503, "internal error")
+
+enum lh_reason {
+#define LH_REASON_ENUM(name, status, text) LH_REASON_##name,
+    LH_REASON_TABLE(LH_REASON_ENUM)
+#undef LH_REASON_ENUM
+        LH_REASON_COUNT
+};
+
+/* The reason's name in lower case ("bad_mac"), for $leasehold_reason; static storage. */
+LH_PUBLIC const char *lh_reason_name(enum lh_reason reason);
+/* The reason's text for operators; static storage. */
+LH_PUBLIC const char *lh_reason_text(enum lh_reason reason);
+/* The HTTP status of a refusal, or 0 if the request passes. */
+LH_PUBLIC unsigned lh_reason_http_status(enum lh_reason reason);
+
+struct lh_header {
+    lh_slice name;
+    lh_slice value;
+};
+
+/* Most headers that a decision adds to a request or an answer. */
+#define LH_DECISION_HEADERS_MAX 16U
+
+/*
+ * What a long-lived request (upgraded, streaming) must remember to be checked again.
+ */
+struct lh_gate_watch {
+    uint8_t uid[16];
+    uint8_t lease[16];
+    uint16_t bucket;
+    uint32_t slot;
+    uint64_t counter;
+    bool is_set;
+};
+
+/*
+ * What to do with the request. All slices live as long as the request's memory. Starts as a
+ * refusal (lh_decision_init) and becomes a pass only at the last step.
+ */
+struct lh_decision {
+    enum lh_reason reason;
+    unsigned http_status;      /* 0: pass on; else answer with this */
+    bool is_redirect;          /* 302: to lh_decision.location instead of http_status' body */
+    lh_slice location;
+    lh_slice body;             /* of the answer, problem+json; same for every 401 */
+    uint32_t retry_after_s;    /* 0: no Retry-After */
+
+    struct lh_header inject[LH_DECISION_HEADERS_MAX]; /* into the request upstream */
+    size_t inject_count;
+    struct lh_header answer[LH_DECISION_HEADERS_MAX]; /* into the answer, pass or refusal */
+    size_t answer_count;
+    bool is_private;           /* the answer gets Cache-Control: private, no-store */
+
+    bool has_cookie;           /* a Cookie header remains */
+    lh_slice cookie;           /* the client's cookies without ours */
+
+    /* For variables and logs; empty when not known. Tenant and uid only once proved or resolved. */
+    lh_slice tenant;
+    lh_slice uid;
+    lh_slice subject;
+    lh_slice session_ref;
+    lh_slice scope;
+    lh_slice mode;             /* normal, restricted, anonymous */
+    lh_slice cache_key;        /* uid and subject, for response caches */
+    uint64_t time_us;          /* spent deciding, without waiting */
+
+    struct lh_gate_watch watch; /* for long-lived requests; set when a session passed */
+};
+
+/* One request on its way through the steps; allocated from the request's memory. */
+struct lh_gate_call;
+
+/* A decision that refuses (UNDECIDED). */
+LH_PUBLIC void lh_decision_init(struct lh_decision *decision);
+
+/*
+ * Starts or continues the decision.
+ * policy   the location's; borrowed until the request ends.
+ * request  borrowed until the request ends.
+ * wake     called on the loop when a PENDING call can go on; then call lh_gate_continue.
+ * out_call set when PENDING; end it with lh_gate_cancel if the request dies first.
+ * returns  OK: *decision holds the verdict (whatever it is). PENDING: wait for wake.
+ */
+LH_PUBLIC LH_MUST_USE lh_status lh_gate_decide(struct lh_gate *gate,
+                                               const struct lh_gate_policy *policy,
+                                               const struct lh_request *request,
+                                               void (*wake)(void *context), void *context,
+                                               struct lh_decision *decision,
+                                               struct lh_gate_call **out_call);
+/* Goes on after wake. returns: as lh_gate_decide. */
+LH_PUBLIC LH_MUST_USE lh_status lh_gate_continue(struct lh_gate_call *call);
+/* Forgets a pending call; wake will not be called. NULL is accepted. */
+LH_PUBLIC void lh_gate_cancel(struct lh_gate_call *call);
+
+/*
+ * Whether the watched session still lives; one memory read while nothing changed.
+ * Errors: DENY or TAMPERED class: close the connection. UNAVAILABLE class: ask again later.
+ */
+LH_PUBLIC LH_MUST_USE lh_status lh_gate_watch_check(struct lh_gate *gate,
+                                                    struct lh_gate_watch *watch);
+
+#ifdef __cplusplus
+}
+#endif
+
+#endif

@@ -1,0 +1,164 @@
+/*
+ * Slices and the cursor: plain bytes, no locale, no allocation.
+ */
+#include "base/slice.h"
+
+#include "base/banned.h"
+
+static uint8_t lower(uint8_t byte)
+{
+    return byte >= 'A' && byte <= 'Z' ? (uint8_t)(byte + ('a' - 'A')) : byte;
+}
+
+lh_slice lh_slice_from_text(const char *text)
+{
+    return lh_slice_of(text, strlen(text));
+}
+
+bool lh_slice_is_equal(lh_slice a, lh_slice b)
+{
+    if (a.len != b.len) {
+        return false;
+    }
+    for (size_t i = 0; i < a.len; i++) {
+        if (a.ptr[i] != b.ptr[i]) {
+            return false;
+        }
+    }
+    return true;
+}
+
+bool lh_slice_is_equal_nocase(lh_slice a, lh_slice b)
+{
+    if (a.len != b.len) {
+        return false;
+    }
+    for (size_t i = 0; i < a.len; i++) {
+        if (lower(a.ptr[i]) != lower(b.ptr[i])) {
+            return false;
+        }
+    }
+    return true;
+}
+
+bool lh_slice_has_prefix(lh_slice s, lh_slice prefix)
+{
+    return s.len >= prefix.len && lh_slice_is_equal(lh_slice_of(s.ptr, prefix.len), prefix);
+}
+
+bool lh_slice_has_suffix_nocase(lh_slice s, lh_slice suffix)
+{
+    return s.len >= suffix.len &&
+           lh_slice_is_equal_nocase(lh_slice_cut(s, s.len - suffix.len, suffix.len), suffix);
+}
+
+size_t lh_slice_find(lh_slice s, uint8_t byte)
+{
+    const uint8_t *found = s.len == 0 ? NULL : memchr(s.ptr, byte, s.len);
+    return found == NULL ? s.len : (size_t)(found - s.ptr);
+}
+
+lh_slice lh_slice_cut(lh_slice s, size_t from, size_t len)
+{
+    if (from >= s.len) {
+        return LH_SLICE_EMPTY;
+    }
+    size_t left = s.len - from;
+    return lh_slice_of(s.ptr + from, len < left ? len : left);
+}
+
+static bool is_blank(uint8_t byte)
+{
+    return byte == ' ' || byte == '\t';
+}
+
+lh_slice lh_slice_trim(lh_slice s)
+{
+    while (s.len > 0 && is_blank(s.ptr[0])) {
+        s = lh_slice_cut(s, 1, s.len - 1);
+    }
+    while (s.len > 0 && is_blank(s.ptr[s.len - 1])) {
+        s.len--;
+    }
+    return s;
+}
+
+lh_status lh_slice_parse_u64(lh_slice s, uint64_t max, uint64_t *out_value)
+{
+    LH_ENSURE(s.len > 0 && (s.len == 1 || s.ptr[0] != '0'), LH_MALFORMED);
+    uint64_t value = 0;
+    for (size_t i = 0; i < s.len; i++) {
+        LH_ENSURE(s.ptr[i] >= '0' && s.ptr[i] <= '9', LH_MALFORMED);
+        LH_ENSURE(!__builtin_mul_overflow(value, 10U, &value), LH_TOO_LARGE);
+        LH_ENSURE(!__builtin_add_overflow(value, (uint64_t)(s.ptr[i] - '0'), &value), LH_TOO_LARGE);
+    }
+    LH_ENSURE(value <= max, LH_TOO_LARGE);
+    *out_value = value;
+    return lh_ok();
+}
+
+lh_status lh_cursor_view(struct lh_cursor *cursor, size_t len, lh_slice *out_view)
+{
+    LH_ENSURE(cursor->rest.len >= len, LH_MALFORMED);
+    *out_view = lh_slice_of(cursor->rest.ptr, len);
+    cursor->rest = len == 0 ? cursor->rest
+                            : lh_slice_of(cursor->rest.ptr + len, cursor->rest.len - len);
+    return lh_ok();
+}
+
+lh_status lh_cursor_copy(struct lh_cursor *cursor, void *out_bytes, size_t len)
+{
+    lh_slice view;
+    LH_TRY(lh_cursor_view(cursor, len, &view));
+    if (len > 0) {
+        memcpy(out_bytes, view.ptr, len);
+    }
+    return lh_ok();
+}
+
+static lh_status take_number(struct lh_cursor *cursor, size_t width, uint64_t *out_value)
+{
+    lh_slice view;
+    LH_TRY(lh_cursor_view(cursor, width, &view));
+    uint64_t value = 0;
+    for (size_t i = 0; i < width; i++) {
+        value = (value << 8) | view.ptr[i];
+    }
+    *out_value = value;
+    return lh_ok();
+}
+
+lh_status lh_cursor_u8(struct lh_cursor *cursor, uint8_t *out_value)
+{
+    uint64_t value;
+    LH_TRY(take_number(cursor, sizeof(*out_value), &value));
+    *out_value = (uint8_t)value;
+    return lh_ok();
+}
+
+lh_status lh_cursor_u16(struct lh_cursor *cursor, uint16_t *out_value)
+{
+    uint64_t value;
+    LH_TRY(take_number(cursor, sizeof(*out_value), &value));
+    *out_value = (uint16_t)value;
+    return lh_ok();
+}
+
+lh_status lh_cursor_u32(struct lh_cursor *cursor, uint32_t *out_value)
+{
+    uint64_t value;
+    LH_TRY(take_number(cursor, sizeof(*out_value), &value));
+    *out_value = (uint32_t)value;
+    return lh_ok();
+}
+
+lh_status lh_cursor_u64(struct lh_cursor *cursor, uint64_t *out_value)
+{
+    return take_number(cursor, sizeof(*out_value), out_value);
+}
+
+lh_status lh_cursor_finish(const struct lh_cursor *cursor)
+{
+    LH_ENSURE(cursor->rest.len == 0, LH_MALFORMED);
+    return lh_ok();
+}

@@ -1,0 +1,67 @@
+/*
+ * The only room that sees OpenSSL. One lh_crypto per thread holds everything that is fetched
+ * once (algorithms, contexts), so that nothing is looked up per request. After each failed call
+ * the OpenSSL error queue of the thread is empty.
+ */
+#ifndef LH_CRYPTO_CRYPTO_H
+#define LH_CRYPTO_CRYPTO_H
+
+#include "base/secret.h"
+#include "base/slice.h"
+
+struct lh_crypto;
+
+#define LH_SHA256_BYTES 32U
+
+struct lh_digest {
+    uint8_t bytes[LH_SHA256_BYTES];
+};
+
+/*
+ * Fetches algorithms and prepares contexts. For one thread; make another for another thread;
+ * make it after fork.
+ * Errors: CRYPTO, NO_MEMORY.
+ */
+LH_MUST_USE lh_status lh_crypto_new(struct lh_crypto **out_crypto);
+
+/* Frees; NULL is accepted. */
+void lh_crypto_free(struct lh_crypto *crypto);
+
+/*
+ * Fills len bytes from the private CSPRNG; requests up to 4096 bytes. Small requests are served
+ * from a batch that is wiped as it is used and refilled after a fork.
+ * Errors: CRYPTO: the output is then zeroed and must not be used.
+ */
+LH_MUST_USE lh_status lh_random(struct lh_crypto *crypto, void *out_bytes, size_t len);
+
+/* SHA-256 (FIPS 180-4). Errors: CRYPTO. */
+LH_MUST_USE lh_status lh_sha256(struct lh_crypto *crypto, lh_slice message,
+                                struct lh_digest *out_digest);
+
+/* HMAC-SHA-256 (RFC 2104) under a key of 1 to 64 bytes. Errors: CRYPTO. */
+LH_MUST_USE lh_status lh_hmac_sha256(struct lh_crypto *crypto, lh_slice key, lh_slice message,
+                                     struct lh_digest *out_mac);
+
+/*
+ * HKDF-SHA-256 (RFC 5869): key = HKDF(ikm, salt = "", info).
+ * info  a label that is used nowhere else, with the context behind it.
+ * Errors: CRYPTO.
+ */
+LH_MUST_USE lh_status lh_hkdf(struct lh_crypto *crypto, lh_slice ikm, lh_slice info,
+                              struct lh_key *out_key);
+
+/*
+ * A key prepared for many MACs. Holds key material in OpenSSL's heap; free it soon after its
+ * tenant grows cold.
+ */
+struct lh_mac_key;
+
+/* Prepares a key. Errors: CRYPTO, NO_MEMORY. */
+LH_MUST_USE lh_status lh_mac_key_new(struct lh_crypto *crypto, const struct lh_key *key,
+                                     struct lh_mac_key **out_key);
+/* Wipes and frees; NULL is accepted. */
+void lh_mac_key_free(struct lh_mac_key *key);
+/* HMAC-SHA-256 under a prepared key. Errors: CRYPTO. */
+LH_MUST_USE lh_status lh_mac(struct lh_mac_key *key, lh_slice message, struct lh_digest *out_mac);
+
+#endif

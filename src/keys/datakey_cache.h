@@ -1,0 +1,70 @@
+/*
+ * Unwrapped data keys of the tenants in use: in locked memory, bounded in number, age and uses.
+ * A key that is not here is fetched once, on the host's fetch lane, for all who wait; the fetch
+ * belongs to the tenant and is never cancelled by a request.
+ */
+#ifndef LH_KEYS_DATAKEY_CACHE_H
+#define LH_KEYS_DATAKEY_CACHE_H
+
+#include "crypto/aead.h"
+#include "host/clock.h"
+#include "host/op.h"
+#include "keys/keys.h"
+#include "tenant/directory.h"
+
+/* Keys derived from one DEK, each for one purpose. Lies in the cache's locked memory. */
+struct lh_datakey {
+    uint32_t dek_id;
+    struct lh_key record; /* HKDF(DEK, "leasehold record v1" ‖ uid) */
+    uint8_t commitment[LH_AEAD_COMMITMENT_BYTES]; /* to the record key */
+};
+
+struct lh_datakey_cache;
+
+struct lh_datakey_options {
+    size_t entries_max;        /* keys kept at most */
+    uint64_t max_age_ms;       /* after this a key is fetched again before its next use */
+    uint64_t refresh_after_ms; /* after this it is fetched again while the old one serves */
+    enum lh_lock_policy lock_policy;
+    struct lh_siphash_key hash_key; /* random bytes of this process */
+};
+
+struct lh_datakey_counts {
+    uint64_t hits;
+    uint64_t fetches;
+    uint64_t failures;
+    size_t entries;
+};
+
+/*
+ * Makes an empty cache.
+ * keys, crypto, clock, host  borrowed for its life. crypto is the loop's; the fetch lane makes
+ *                            its own.
+ * Errors: NO_MEMORY (also when locking is required and refused), CRYPTO.
+ */
+LH_MUST_USE lh_status lh_datakey_cache_new(struct lh_keys *keys, struct lh_crypto *crypto,
+                                           const struct lh_clock *clock,
+                                           const struct lh_host *host,
+                                           const struct lh_datakey_options *options,
+                                           struct lh_datakey_cache **out_cache);
+/* Wipes everything; waiters must be gone. A fetch under way is abandoned. NULL is accepted. */
+void lh_datakey_cache_free(struct lh_datakey_cache *cache);
+
+/*
+ * The keys of one DEK of a tenant. Call only for authenticated input (a cookie whose MAC and
+ * secret hold): no unauthenticated input may cause a fetch.
+ * op       waits if the key must be fetched (PENDING); woken with OK or the error, then call
+ *          again with the same op.
+ * out_key  valid until control returns to the loop.
+ * Errors: PENDING, TAMPERED (no such DEK id in the snapshot, or the blob is not authentic),
+ * KEY_DOWN (manager cannot answer; remembered for a short time so that it is not hammered),
+ * ABSENT (destroyed), TIMEOUT, NO_MEMORY.
+ */
+LH_MUST_USE lh_status lh_datakey_cache_get(struct lh_datakey_cache *cache, struct lh_op *op,
+                                           const struct lh_tenant *tenant, uint32_t dek_id,
+                                           const struct lh_datakey **out_key);
+/* What has happened so far. */
+void lh_datakey_cache_read_counts(const struct lh_datakey_cache *cache,
+                                  struct lh_datakey_counts *out_counts);
+
+#endif

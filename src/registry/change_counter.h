@@ -1,0 +1,43 @@
+/*
+ * run/changes: who must forget what. A file of fixed size, mapped by every process: a header and
+ * one 64-bit counter per tenant slot; slot 0 is the platform's (names, tiers, platform epoch).
+ * Only init creates it, nobody replaces it; the registry holds its random id.
+ */
+#ifndef LH_REGISTRY_CHANGE_COUNTER_H
+#define LH_REGISTRY_CHANGE_COUNTER_H
+
+#include "base/slice.h"
+
+/* Fixed for the life of a home: 2^18 tenants ever made. 2 MiB, sparse. */
+#define LH_COUNTER_SLOTS 262144U
+#define LH_COUNTER_ID_BYTES 16U
+#define LH_COUNTER_PLATFORM_SLOT 0U
+
+struct lh_counters;
+
+/* Makes the file; must not exist. id: random. mode: of the new file. Errors: EXISTS, UNREADABLE, NO_SPACE. */
+LH_MUST_USE lh_status lh_counters_create(const char *path, const uint8_t id[LH_COUNTER_ID_BYTES],
+                                         unsigned mode);
+/*
+ * Maps the file.
+ * expected_id  the registry's; may_write: map it writable.
+ * Errors: COUNTERS_DOWN (missing, other id, other size).
+ */
+LH_MUST_USE lh_status lh_counters_open(const char *path,
+                                       const uint8_t expected_id[LH_COUNTER_ID_BYTES],
+                                       bool may_write, struct lh_counters **out_counters);
+/* Unmaps; NULL is accepted. */
+void lh_counters_close(struct lh_counters *counters);
+
+/* Present value (acquire). Errors: COUNTERS_DOWN (slot out of range). Never blocks. */
+LH_MUST_USE lh_status lh_counters_read(const struct lh_counters *counters, uint32_t slot,
+                                       uint64_t *out_value);
+/* Raises a counter (atomic add, release). Errors: COUNTERS_DOWN. */
+LH_MUST_USE lh_status lh_counters_raise(struct lh_counters *counters, uint32_t slot);
+/*
+ * Whether the file at the path is still the mapped one and has its id; called now and then (it
+ * is a system call). Errors: COUNTERS_DOWN.
+ */
+LH_MUST_USE lh_status lh_counters_check_file(const struct lh_counters *counters);
+
+#endif

@@ -1,0 +1,178 @@
+/*
+ * The registry of an installation: tenants, names, tiers, wrapped keys, epochs, revocations. One
+ * LMDB environment, fully synced; workers open it read-only. Makes the snapshots that the tenant
+ * room keeps.
+ *
+ * Writing: begin, mark the slots that will change (raises their counters before the commit),
+ * write, commit (synced), do what must follow outside (tombstones), end (raises them again). An
+ * act is acknowledged only after end.
+ */
+#ifndef LH_REGISTRY_REGISTRY_H
+#define LH_REGISTRY_REGISTRY_H
+
+#include <leasehold/host.h>
+
+#include "base/buf.h"
+#include "registry/change_counter.h"
+#include "store/store_key.h"
+#include "tenant/directory.h"
+
+struct lh_registry;
+struct lh_registry_txn;
+
+struct lh_registry_options {
+    const char *path;          /* directory of the environment */
+    const char *counters_path; /* run/changes */
+    uint64_t map_bytes;        /* 0 = 1 GiB */
+    bool is_read_only;
+    const struct lh_host *host; /* for log lines; borrowed */
+};
+
+/* What init decides once. */
+struct lh_registry_founding {
+    uint8_t home_id[16];                        /* random */
+    uint8_t counters_id[LH_COUNTER_ID_BYTES];   /* random */
+    uint64_t platform_epoch;
+    lh_slice wrapped_cell;                      /* the cell secret of key id 1, wrapped */
+};
+
+/*
+ * Makes an empty registry with the default tiers, and the counters file.
+ * Errors: EXISTS, UNREADABLE, NO_SPACE, REGISTRY_DOWN.
+ */
+LH_MUST_USE lh_status lh_registry_create(const struct lh_registry_options *options,
+                                         const struct lh_registry_founding *founding);
+/*
+ * Opens a registry. After fork only; once per process.
+ * Errors: REGISTRY_DOWN, COUNTERS_DOWN, FUTURE_FORMAT, NO_MEMORY.
+ */
+LH_MUST_USE lh_status lh_registry_open(const struct lh_registry_options *options,
+                                       struct lh_registry **out_registry);
+/* Closes; NULL is accepted. */
+void lh_registry_close(struct lh_registry *registry);
+
+/* The source from which a directory loads; borrowed for the registry's life. */
+const struct lh_directory_source *lh_registry_source(struct lh_registry *registry);
+/* The counters; borrowed. */
+struct lh_counters *lh_registry_counters(struct lh_registry *registry);
+
+/* The present cell secret, wrapped. out_blob: appended to. Errors: REGISTRY_DOWN, ABSENT. */
+LH_MUST_USE lh_status lh_registry_read_cell(struct lh_registry *registry, uint8_t *out_key_id,
+                                            struct lh_buf *out_blob);
+
+/* What the registry holds against a session. */
+struct lh_revocation {
+    bool is_revoked;
+    uint64_t least_generation; /* 0 = any */
+};
+
+/*
+ * Reads the revocation of a session; none is OK with nothing set. One read transaction, about a
+ * microsecond; never blocks. Errors: REGISTRY_DOWN.
+ */
+LH_MUST_USE lh_status lh_registry_read_revocation(struct lh_registry *registry,
+                                                  const struct lh_tenant_uid *uid,
+                                                  const struct lh_lease_id *lease,
+                                                  struct lh_revocation *out_revocation);
+/* Reads a user's epoch, 0 if he has none. Errors: REGISTRY_DOWN. */
+LH_MUST_USE lh_status lh_registry_read_user_epoch(struct lh_registry *registry,
+                                                  const struct lh_tenant_uid *uid,
+                                                  const struct lh_user_tag *tag,
+                                                  uint64_t *out_epoch);
+/* Calls each for every tenant (removed ones too) in order of id; false ends it. Errors: REGISTRY_DOWN, NO_MEMORY. */
+LH_MUST_USE lh_status lh_registry_each_tenant(struct lh_registry *registry,
+                                              bool (*each)(void *context,
+                                                           const struct lh_tenant *tenant),
+                                              void *context);
+/* Calls each for every tier. Errors: REGISTRY_DOWN. */
+LH_MUST_USE lh_status lh_registry_each_tier(struct lh_registry *registry,
+                                            bool (*each)(void *context,
+                                                         const struct lh_tier *tier),
+                                            void *context);
+
+/* --- Writing --------------------------------------------------------------------------------- */
+
+/* Begins; waits for other writers. Errors: REGISTRY_DOWN, COUNTERS_DOWN. */
+LH_MUST_USE lh_status lh_registry_begin(struct lh_registry *registry,
+                                        struct lh_registry_txn **out_txn);
+/* Marks a slot as changing: raises its counter now and at end. Errors: COUNTERS_DOWN, NO_MEMORY. */
+LH_MUST_USE lh_status lh_registry_mark(struct lh_registry_txn *txn, uint32_t slot);
+/* Commits, synced. Errors: NO_SPACE, REGISTRY_DOWN: nothing is written then. */
+LH_MUST_USE lh_status lh_registry_commit(struct lh_registry_txn *txn);
+/* Raises the marked counters again and frees; without a commit nothing was written. For LH_CLEANUP too. */
+void lh_registry_end(struct lh_registry_txn **txn);
+
+/*
+ * A tenant as the transaction sees it. The caller holds the only reference and may change it
+ * (memory from its arena) before putting it back.
+ * Errors: ABSENT, REGISTRY_DOWN, NO_MEMORY.
+ */
+LH_MUST_USE lh_status lh_registry_get_tenant(struct lh_registry_txn *txn,
+                                             const struct lh_tenant_uid *uid,
+                                             struct lh_tenant **out_tenant);
+/* The uid behind an id or alias. Errors: ABSENT, REGISTRY_DOWN. */
+LH_MUST_USE lh_status lh_registry_find_uid(struct lh_registry_txn *txn,
+                                           const struct lh_tenant_id *name,
+                                           struct lh_tenant_uid *out_uid);
+/*
+ * Writes a tenant's own fields (id, state, tier's name, epoch, buckets, keys of indexes, roles,
+ * aliases, domains); wrapped DEKs and names have calls of their own. A new tenant (slot 0) gets
+ * the next free slot.
+ * Errors: NO_SPACE (also when all slots are used), REGISTRY_DOWN.
+ */
+LH_MUST_USE lh_status lh_registry_put_tenant(struct lh_registry_txn *txn, struct lh_tenant *tenant);
+
+/* What kind of name: ids and aliases share one space, host names have their own. */
+enum lh_name_kind { LH_NAME_TENANT, LH_NAME_DOMAIN };
+
+/*
+ * Claims a name for a tenant. A name that is released by the same uid may be claimed again.
+ * may_reclaim  take a reserved name of another uid (audited by the caller).
+ * Errors: EXISTS (in use by another), RESERVED (released by another, not yet free), NO_SPACE.
+ */
+LH_MUST_USE lh_status lh_registry_claim_name(struct lh_registry_txn *txn, enum lh_name_kind kind,
+                                             lh_slice name, const struct lh_tenant_uid *uid,
+                                             uint64_t now_ms, bool may_reclaim);
+/* Releases a name: reserved for its uid until reserved_until_ms. Errors: ABSENT, NO_SPACE. */
+LH_MUST_USE lh_status lh_registry_release_name(struct lh_registry_txn *txn, enum lh_name_kind kind,
+                                               lh_slice name, uint64_t reserved_until_ms);
+
+/* Writes a wrapped DEK of a tenant. Errors: NO_SPACE, REGISTRY_DOWN. */
+LH_MUST_USE lh_status lh_registry_put_dek(struct lh_registry_txn *txn,
+                                          const struct lh_tenant_uid *uid,
+                                          const struct lh_wrapped_dek *dek);
+/* Reads a tier. Errors: ABSENT, REGISTRY_DOWN. */
+LH_MUST_USE lh_status lh_registry_get_tier(struct lh_registry_txn *txn, lh_slice name,
+                                           struct lh_tier *out_tier);
+/* Writes a tier. Errors: INVALID, NO_SPACE. */
+LH_MUST_USE lh_status lh_registry_put_tier(struct lh_registry_txn *txn, const struct lh_tier *tier);
+
+/*
+ * Writes a revocation of one session, kept until keep_until_ms.
+ * Errors: NO_SPACE, REGISTRY_DOWN.
+ */
+LH_MUST_USE lh_status lh_registry_put_revocation(struct lh_registry_txn *txn,
+                                                 const struct lh_tenant_uid *uid,
+                                                 const struct lh_lease_id *lease,
+                                                 const struct lh_revocation *revocation,
+                                                 uint64_t keep_until_ms);
+/*
+ * Raises a user's epoch to max(previous + 1, now_ms).
+ * Errors: NO_SPACE, REGISTRY_DOWN.
+ */
+LH_MUST_USE lh_status lh_registry_raise_user_epoch(struct lh_registry_txn *txn,
+                                                   const struct lh_tenant_uid *uid,
+                                                   const struct lh_user_tag *tag, uint64_t now_ms,
+                                                   uint64_t keep_until_ms, uint64_t *out_epoch);
+/* Raises a tenant's epoch likewise. Errors: ABSENT, NO_SPACE. */
+LH_MUST_USE lh_status lh_registry_raise_tenant_epoch(struct lh_registry_txn *txn,
+                                                     const struct lh_tenant_uid *uid,
+                                                     uint64_t now_ms, uint64_t *out_epoch);
+/* Raises the platform's epoch likewise. Errors: NO_SPACE. */
+LH_MUST_USE lh_status lh_registry_raise_platform_epoch(struct lh_registry_txn *txn,
+                                                       uint64_t now_ms, uint64_t *out_epoch);
+/* Removes revocations and user epochs whose time is over. Errors: NO_SPACE, REGISTRY_DOWN. */
+LH_MUST_USE lh_status lh_registry_sweep(struct lh_registry_txn *txn, uint64_t now_ms,
+                                        size_t max_rows, size_t *out_removed);
+
+#endif

@@ -1,0 +1,79 @@
+/*
+ * A session: a lease held by one tenant, for a term, under that tenant's key. The fixed header is
+ * readable without a key and authenticated as AAD; the principal is sealed.
+ */
+#ifndef LH_SESSION_SESSION_H
+#define LH_SESSION_SESSION_H
+
+#include "crypto/crypto.h"
+#include "keys/envelope.h"
+#include "session/session_handle.h"
+#include "store/store.h"
+
+#define LH_RECORD_FORMAT 1U
+
+/* The fixed header of a record: everything that decides, and nothing personal. */
+struct lh_session_header {
+    uint8_t format;
+    bool has_user; /* false: anonymous */
+    struct lh_tenant_uid uid;
+    uint16_t bucket;
+    struct lh_lease_id lease;
+    uint64_t generation;
+    uint32_t dek_id;
+    uint64_t created_ms;
+    uint64_t absolute_end_ms;
+    uint32_t idle_s;
+    uint64_t platform_epoch; /* at creation; an older one than the registry's ends the session */
+    uint64_t tenant_epoch;
+    uint64_t user_epoch;
+    struct lh_user_tag user_tag;       /* zero when anonymous */
+    struct lh_digest secret_hash;      /* SHA-256 of the present secret */
+    struct lh_digest previous_hash;    /* of the one before; valid until grace_end_ms */
+    uint64_t grace_end_ms;             /* 0 = no grace */
+};
+
+/* Most roles, scopes or groups of one principal. */
+#define LH_PRINCIPAL_LIST_MAX 32U
+
+struct lh_text_list {
+    lh_slice items[LH_PRINCIPAL_LIST_MAX];
+    size_t count;
+};
+
+/* Who the session is for. Views into the opened principal. */
+struct lh_principal {
+    lh_slice subject;
+    struct lh_text_list roles;
+    struct lh_text_list scopes; /* granted directly, beside what roles give */
+    struct lh_text_list groups;
+};
+
+/* Appends the fixed header. Errors: NO_MEMORY, TOO_LARGE. */
+LH_MUST_USE lh_status lh_session_header_write(const struct lh_session_header *header,
+                                              struct lh_buf *out);
+/*
+ * Reads the fixed header off a record.
+ * out_header_bytes  the header as it lies (the AAD); out_body: the sealed rest; views into record.
+ * Errors: TAMPERED, FUTURE_FORMAT (a newer version wrote it: unknown, never deleted).
+ */
+LH_MUST_USE lh_status lh_session_header_read(lh_slice record, struct lh_session_header *out_header,
+                                             lh_slice *out_header_bytes, lh_slice *out_body);
+/* Appends a principal's plain form. Errors: TOO_LARGE (LH_PRINCIPAL_MAX_BYTES), NO_MEMORY. */
+LH_MUST_USE lh_status lh_principal_write(const struct lh_principal *principal, struct lh_buf *out);
+/* Reads it as views. Errors: TAMPERED. */
+LH_MUST_USE lh_status lh_principal_read(lh_slice plain, struct lh_principal *out_principal);
+/*
+ * Whether text may be a subject, role, scope or group: 1 to 255 bytes of printable ASCII without
+ * space, comma, quote or backslash (so that it is safe in a header).
+ */
+bool lh_principal_is_token(lh_slice text);
+
+/*
+ * The tag of a user: HMAC(index key of the tenant, subject), cut to 16 bytes.
+ * Errors: CRYPTO.
+ */
+LH_MUST_USE lh_status lh_user_tag_of(struct lh_crypto *crypto, const struct lh_tenant *tenant,
+                                     lh_slice subject, struct lh_user_tag *out_tag);
+
+#endif

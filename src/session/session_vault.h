@@ -1,0 +1,139 @@
+/*
+ * Sessions in a store, sealed: create, load, judge, open, rotate, revoke. Used by the gate on a
+ * loop (with a write queue) and by operator acts (without). What the registry knows of a session
+ * (revocations, epochs) is handed in as values: the two rooms do not see each other.
+ */
+#ifndef LH_SESSION_SESSION_VAULT_H
+#define LH_SESSION_SESSION_VAULT_H
+
+#include "host/clock.h"
+#include "session/session.h"
+#include "store/write_queue.h"
+
+struct lh_vault;
+
+struct lh_vault_parts {
+    struct lh_store *store;             /* borrowed, as everything here */
+    struct lh_write_queue *queue;       /* NULL: writes are made at once, by who may block */
+    struct lh_crypto *crypto;
+    struct lh_datakey_cache *datakeys;
+    const struct lh_clock *clock;
+};
+
+/* Makes a vault. Errors: NO_MEMORY. */
+LH_MUST_USE lh_status lh_vault_new(const struct lh_vault_parts *parts, struct lh_vault **out_vault);
+/* Frees; NULL is accepted. */
+void lh_vault_free(struct lh_vault *vault);
+
+/* What a new session shall be. */
+struct lh_session_spec {
+    struct lh_principal principal; /* empty subject: anonymous */
+    lh_slice state;                /* JSON text, or empty */
+    uint32_t absolute_s;           /* 0 = the tier's; never longer than the tier's */
+    uint32_t idle_s;               /* 0 = the tier's */
+    uint64_t user_epoch;           /* the registry's present one for this user, 0 if none */
+};
+
+/*
+ * Creates a session under the tenant's active DEK: random lease id and secret.
+ * out_handle  the credential; wipe it. out_header: what was written.
+ * Errors: PENDING (key), TOO_LARGE (principal, or state over the tier's limit), MALFORMED (a
+ * subject, role, scope or group that is no token), KEY_DOWN, STORE_DOWN, NO_SPACE, CRYPTO.
+ */
+LH_MUST_USE lh_status lh_vault_create(struct lh_vault *vault, struct lh_op *op,
+                                      const struct lh_tenant *tenant,
+                                      const struct lh_session_spec *spec,
+                                      struct lh_handle *out_handle,
+                                      struct lh_session_header *out_header);
+
+/* A session read from the store; nothing of it is open yet. */
+struct lh_loaded_session {
+    struct lh_buf bytes;     /* owned; the record lies in it */
+    struct lh_session_header header;
+    lh_slice header_bytes;   /* view into bytes: the AAD */
+    struct lh_envelope envelope;
+    uint64_t last_touch_ms;
+    bool is_previous_secret; /* proved by the previous secret, within its grace: never cached */
+};
+
+#define LH_LOADED_SESSION_EMPTY                                                                    \
+    ((struct lh_loaded_session){.bytes = {NULL, 0, 0, 0}})
+
+/* Wipes and frees; accepts an empty one. */
+void lh_loaded_session_fini(struct lh_loaded_session *loaded);
+
+/*
+ * Loads the session of a verified handle and judges all that needs no key: the place answers for
+ * itself, tombstone, quarantine, the secret, absolute and idle end.
+ * A foreign record is queued for quarantine, an expired one for its tombstone.
+ * out_loaded  filled only on OK; fini it.
+ * Errors: ABSENT, REVOKED, EXPIRED, BAD_SECRET, TAMPERED, FOREIGN, QUARANTINED, FUTURE_FORMAT,
+ * STORE_DOWN, PENDING, TIMEOUT, NO_MEMORY.
+ */
+LH_MUST_USE lh_status lh_vault_load(struct lh_vault *vault, struct lh_op *op,
+                                    const struct lh_handle *handle,
+                                    struct lh_loaded_session *out_loaded);
+
+/* What the registry knows about one session; handed in by the room above. */
+struct lh_session_facts {
+    bool is_revoked;
+    uint64_t least_generation; /* 0 = any */
+    uint64_t platform_epoch;
+    uint64_t tenant_epoch;
+    uint64_t user_epoch; /* 0 = none */
+};
+
+/*
+ * Holds a session's header against the registry's facts.
+ * Errors: REVOKED (revoked, or an epoch was raised since), TAMPERED (older generation than the
+ * registry allows: an old record was put back).
+ */
+LH_MUST_USE lh_status lh_session_judge(const struct lh_session_header *header,
+                                       const struct lh_session_facts *facts);
+
+/*
+ * Opens the principal.
+ * plain           filled; the principal's views point into it.
+ * Errors: PENDING (key), TAMPERED, KEY_DOWN, ABSENT (key destroyed), CRYPTO, NO_MEMORY.
+ */
+LH_MUST_USE lh_status lh_vault_open(struct lh_vault *vault, struct lh_op *op,
+                                    const struct lh_tenant *tenant,
+                                    const struct lh_loaded_session *loaded, struct lh_buf *plain,
+                                    struct lh_principal *out_principal);
+/* Opens the state. Errors: ABSENT (none), and as lh_vault_open. */
+LH_MUST_USE lh_status lh_vault_open_state(struct lh_vault *vault, struct lh_op *op,
+                                          const struct lh_tenant *tenant,
+                                          const struct lh_loaded_session *loaded,
+                                          struct lh_buf *out_state);
+
+/*
+ * Remembers a use: a touch is queued (or made at once without a queue) if the last one is older
+ * than the smaller of 60 s and 10 % of the idle time. Never fails the request: what cannot be
+ * queued is counted.
+ * last_touch_ms  as loaded. returns: the last touch that now counts for this caller's cache.
+ */
+uint64_t lh_vault_touch(struct lh_vault *vault, const struct lh_session_header *header,
+                        uint64_t last_touch_ms);
+
+/*
+ * Whether a session is over at now_ms by its absolute or idle end.
+ */
+bool lh_session_is_over(const struct lh_session_header *header, uint64_t last_touch_ms,
+                        uint64_t now_ms);
+
+/*
+ * Puts the tombstone. For operator acts, after the registry's revocation is committed.
+ * Errors: NO_SPACE, STORE_DOWN.
+ */
+LH_MUST_USE lh_status lh_vault_revoke(struct lh_vault *vault, struct lh_op *op,
+                                      const struct lh_session_key *key, uint64_t absolute_end_ms);
+
+/*
+ * Reads a session for an operator: by key, without its secret; the rest as lh_vault_load.
+ * Errors: as lh_vault_load without BAD_SECRET.
+ */
+LH_MUST_USE lh_status lh_vault_inspect(struct lh_vault *vault, struct lh_op *op,
+                                       const struct lh_session_key *key,
+                                       struct lh_loaded_session *out_loaded);
+
+#endif

@@ -1,0 +1,50 @@
+/*
+ * Where a thing of a tenant lies: the only maker of store keys. Fixed-size fields, so that the
+ * encoding is injective; no text of a client is ever part of a key.
+ */
+#ifndef LH_STORE_STORE_KEY_H
+#define LH_STORE_STORE_KEY_H
+
+#include "tenant/directory.h"
+#include "tenant/tenant_id.h"
+
+#define LH_LEASE_ID_BYTES 16U
+
+/* The name of a session for its whole life. Random; not a credential. */
+struct lh_lease_id {
+    uint8_t bytes[LH_LEASE_ID_BYTES];
+};
+
+static inline lh_slice lh_lease_id_view(const struct lh_lease_id *lease)
+{
+    return lh_slice_of(lease->bytes, sizeof(lease->bytes));
+}
+
+/* The place of one session. */
+struct lh_session_key {
+    struct lh_tenant_uid uid;
+    uint32_t bucket; /* < 2^11 */
+    struct lh_lease_id lease;
+};
+
+/* uid ‖ bucket ‖ lease id. */
+#define LH_SESSION_KEY_BYTES (LH_TENANT_UID_BYTES + 4U + LH_LEASE_ID_BYTES)
+/* uid ‖ bucket ‖ user tag ‖ lease id. */
+#define LH_USER_INDEX_KEY_BYTES                                                                    \
+    (LH_TENANT_UID_BYTES + 4U + LH_USER_TAG_BYTES + LH_LEASE_ID_BYTES)
+/* end in ms ‖ session key. */
+#define LH_EXPIRY_INDEX_KEY_BYTES (8U + LH_SESSION_KEY_BYTES)
+
+/* Writes the key of a session. */
+void lh_store_key_session(const struct lh_session_key *key,
+                          uint8_t out_bytes[LH_SESSION_KEY_BYTES]);
+/* Reads it back. Errors: MALFORMED. */
+LH_MUST_USE lh_status lh_store_key_parse_session(lh_slice bytes, struct lh_session_key *out_key);
+/* Writes the key of a session in the index of its user. */
+void lh_store_key_user(const struct lh_session_key *key, const struct lh_user_tag *tag,
+                       uint8_t out_bytes[LH_USER_INDEX_KEY_BYTES]);
+/* Writes the key of a session in the index of ends; sorts by time. */
+void lh_store_key_expiry(uint64_t end_ms, const struct lh_session_key *key,
+                         uint8_t out_bytes[LH_EXPIRY_INDEX_KEY_BYTES]);
+
+#endif

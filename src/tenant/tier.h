@@ -1,0 +1,38 @@
+/*
+ * A tier: the lives and limits that a tenant's sessions have.
+ */
+#ifndef LH_TENANT_TIER_H
+#define LH_TENANT_TIER_H
+
+#include "base/slice.h"
+
+#define LH_TIER_NAME_MAX_BYTES 32U
+
+struct lh_tier {
+    uint8_t name_len;
+    char name[LH_TIER_NAME_MAX_BYTES]; /* [a-z0-9-]+ */
+    uint32_t idle_s;                   /* seconds without a request after which a session ends */
+    uint32_t absolute_s;               /* seconds after creation at which it ends anyway */
+    uint64_t sessions_max;             /* per tenant; 0 = no limit */
+    uint32_t sessions_per_user_max;    /* 0 = no limit */
+    uint32_t record_max_bytes;         /* sealed state of one session */
+};
+
+/* Longest life that any tier may give: tombstones and reserved names outlive it. */
+#define LH_TIER_ABSOLUTE_MAX_S (400U * 24U * 3600U)
+
+static inline lh_slice lh_tier_name(const struct lh_tier *tier)
+{
+    return lh_slice_of(tier->name, tier->name_len);
+}
+
+/*
+ * The tiers that init writes: free 30 min / 8 h, standard 2 h / 24 h, premium 12 h / 14 d.
+ * out_count  how many. returns: static storage.
+ */
+const struct lh_tier *lh_tier_defaults(size_t *out_count);
+
+/* Checks ranges and the name's grammar. Errors: INVALID. */
+LH_MUST_USE lh_status lh_tier_check(const struct lh_tier *tier);
+
+#endif
