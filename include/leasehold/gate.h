@@ -23,8 +23,8 @@ enum lh_gate_mode { LH_GATE_OFF, LH_GATE_ON, LH_GATE_OPTIONAL };
 
 /* Where the tenant may come from, as bits. */
 #define LH_GATE_TENANT_SUBDOMAIN 1U
-#define LH_GATE_TENANT_HOST 2U
-#define LH_GATE_TENANT_HEADER 4U
+#define LH_GATE_TENANT_HOST      2U
+#define LH_GATE_TENANT_HEADER    4U
 
 enum lh_gate_state { LH_GATE_STATE_NONE, LH_GATE_STATE_CLAIMS, LH_GATE_STATE_FULL };
 
@@ -41,39 +41,40 @@ struct lh_gate_list {
  */
 struct lh_gate_policy {
     enum lh_gate_mode mode;
-    unsigned tenant_from;              /* LH_GATE_TENANT_... bits */
-    struct lh_gate_list base_domains;  /* for SUBDOMAIN: lower case, no trailing dot */
-    enum lh_gate_state state;          /* how much is fetched and injected */
+    unsigned tenant_from;               /* LH_GATE_TENANT_... bits */
+    struct lh_gate_list base_domains;   /* for SUBDOMAIN: lower case, no trailing dot */
+    enum lh_gate_state state;           /* how much is fetched and injected */
     struct lh_gate_list require_roles;  /* any one of them, if there are some */
     struct lh_gate_list require_scopes; /* each of them */
-    struct lh_gate_list audiences;     /* of the context; empty: "leasehold" */
+    struct lh_gate_list audiences;      /* of the context; empty: "leasehold" */
     enum lh_gate_origin origin;
-    struct lh_gate_list origins;       /* for LIST and, beside the request's own, for SAME */
-    struct lh_gate_list preflight;     /* origins whose CORS preflight is answered here */
-    bool is_stale_passed;              /* optional mode: an invalid cookie passes as anonymous */
-    bool takes_cookie;                 /* "cookie" is among leasehold_credential */
-    lh_slice signin;                   /* where browser navigations without session go; may be empty */
-    uint32_t budget_ms;                /* deadline of the whole decision */
-    uint32_t cold_budget_ms;           /* how long a key that is not warm may be waited for */
+    struct lh_gate_list origins;   /* for LIST and, beside the request's own, for SAME */
+    struct lh_gate_list preflight; /* origins whose CORS preflight is answered here */
+    bool is_stale_passed;          /* optional mode: an invalid cookie passes as anonymous */
+    bool takes_cookie;             /* "cookie" is among leasehold_credential */
+    lh_slice signin;               /* where browser navigations without session go; may be empty */
+    uint32_t budget_ms;            /* deadline of the whole decision */
+    uint32_t cold_budget_ms;       /* how long a key that is not warm may be waited for */
 };
 
 /* --- The request ------------------------------------------------------------------------------ */
 
 /* What a header is to the gate. */
 enum lh_header_kind {
-    LH_HEADER_PLAIN,         /* none of our business */
-    LH_HEADER_MANAGED,       /* ours to write: remove whatever the client sent */
-    LH_HEADER_TENANT,        /* X-Tenant-ID: kept aside for extraction, and removed */
-    LH_HEADER_COOKIE,        /* kept aside; replaced by the decision's cookie */
+    LH_HEADER_PLAIN,   /* none of our business */
+    LH_HEADER_MANAGED, /* ours to write: remove whatever the client sent */
+    LH_HEADER_TENANT,  /* X-Tenant-ID: kept aside for extraction, and removed */
+    LH_HEADER_COOKIE,  /* kept aside; replaced by the decision's cookie */
     LH_HEADER_AUTHORIZATION,
     LH_HEADER_ORIGIN,
-    LH_HEADER_FETCH_SITE,    /* Sec-Fetch-Site */
-    LH_HEADER_FETCH_MODE,    /* Sec-Fetch-Mode */
-    LH_HEADER_FETCH_DEST,    /* Sec-Fetch-Dest */
+    LH_HEADER_FETCH_SITE, /* Sec-Fetch-Site */
+    LH_HEADER_FETCH_MODE, /* Sec-Fetch-Mode */
+    LH_HEADER_FETCH_DEST, /* Sec-Fetch-Dest */
     LH_HEADER_ACCEPT,
-    LH_HEADER_CORS_METHOD,   /* Access-Control-Request-Method */
-    LH_HEADER_REQUEST_ID,    /* X-Request-ID: managed */
-    LH_HEADER_TRACEPARENT    /* managed: continued or begun */
+    LH_HEADER_CORS_METHOD, /* Access-Control-Request-Method */
+    LH_HEADER_REQUEST_ID,  /* X-Request-ID: managed */
+    LH_HEADER_TRACEPARENT, /* managed: continued or begun */
+    LH_HEADER_TRACESTATE   /* managed: goes on only with a traceparent that is continued */
 };
 
 /*
@@ -83,7 +84,10 @@ enum lh_header_kind {
  */
 LH_PUBLIC enum lh_header_kind lh_gate_header_kind(lh_slice name);
 
-/* Whether a header of that kind never reaches an upstream as the client sent it. */
+/*
+ * Whether a header of that kind never reaches an upstream as the client sent it. Cookie is not
+ * among them: lh_decision.has_cookie and .cookie say what remains of it.
+ */
 LH_PUBLIC bool lh_gate_is_managed(enum lh_header_kind kind);
 
 struct lh_request_header {
@@ -101,7 +105,7 @@ struct lh_request {
     lh_slice path;      /* normalised path, for sign-in redirects and logs */
     lh_slice target;    /* raw path and query, for the sign-in redirect's return_to */
     bool is_tls;
-    bool is_upgrade;    /* asks for another protocol (WebSocket) */
+    bool is_upgrade;           /* asks for another protocol (WebSocket) */
     bool has_too_many_headers; /* more than LH_REQUEST_HEADERS_MAX concerned the gate */
     const struct lh_request_header *headers; /* all that are not PLAIN, in order */
     size_t header_count;
@@ -115,49 +119,50 @@ struct lh_request {
 /* --- The decision ----------------------------------------------------------------------------- */
 
 /*
- * Why: name, HTTP status of a refusal, text for operators. OK reasons have status 0.
+ * Why: name (twice: as the enum and as variables and logs say it), HTTP status of a refusal, text
+ * for operators. Reasons to pass have status 0.
  * The first row is what a decision is before its first step.
  */
 #define LH_REASON_TABLE(X)                                                                         \
-    X(UNDECIDED, 503, "no step has decided")                                                       \
-    X(OK, 0, "session is live")                                                                    \
-    X(ANONYMOUS, 0, "no credential, location is optional")                                         \
-    X(ANONYMOUS_STALE, 0, "invalid cookie, passed as anonymous")                                   \
-    X(OFF, 0, "location is off")                                                                   \
-    X(PREFLIGHT, 204, "CORS preflight answered")                                                   \
-    X(TENANT_MISSING, 400, "no source names a tenant")                                             \
-    X(TENANT_MALFORMED, 400, "tenant or host is malformed")                                        \
-    X(TENANT_DUPLICATE, 400, "X-Tenant-ID is given more than once")                                \
-    X(TENANT_CONFLICT, 400, "sources of the tenant disagree")                                      \
-    X(HEADERS_MALFORMED, 400, "too many headers for the gate")                                     \
-    X(COOKIE_DUPLICATE, 400, "session cookie is given more than once")                             \
-    X(TENANT_UNKNOWN, 401, "no such tenant")                                                       \
-    X(TENANT_DISABLED, 401, "tenant is disabled or removed")                                       \
-    X(NO_CREDENTIAL, 401, "no credential")                                                         \
-    X(COOKIE_MALFORMED, 401, "session cookie is malformed")                                        \
-    X(COOKIE_CONFLICT, 401, "two session cookies disagree")                                        \
-    X(BAD_MAC, 401, "cookie is not ours or of another tenant")                                     \
-    X(BAD_SECRET, 401, "session secret does not match")                                            \
-    X(SESSION_ABSENT, 401, "no such session")                                                      \
-    X(SESSION_REVOKED, 401, "session is revoked")                                                  \
-    X(SESSION_EXPIRED, 401, "session has expired")                                                 \
-    X(INTEGRITY, 401, "session record is not authentic")                                           \
-    X(KEY_DESTROYED, 401, "the key of the session is destroyed")                                   \
-    X(ROLE, 403, "role is missing")                                                                \
-    X(SCOPE, 403, "scope is missing")                                                              \
-    X(ORIGIN, 403, "request comes from another origin")                                            \
-    X(STATE_TOO_LARGE, 403, "state does not fit a header")                                         \
-    X(LEAK, 503, "record of another tenant in this place")                                         \
-    X(STORE_DOWN, 503, "session store unavailable")                                                \
-    X(KEY_DOWN, 503, "key unavailable")                                                            \
-    X(REGISTRY_DOWN, 503, "registry or change counters unavailable")                               \
-    X(RECORD_FUTURE, 503, "record of a newer version")                                             \
-    X(BUDGET, 503, "decision took too long")                                                       \
-    X(HOME_DOWN, 503, "home cannot be used")                                                       \
-    X(INTERNAL, 503, "internal error")
+    X(UNDECIDED, undecided, 503, "no step has decided")                                            \
+    X(OK, ok, 0, "session is live")                                                                \
+    X(ANONYMOUS, anonymous, 0, "no credential, location is optional")                              \
+    X(ANONYMOUS_STALE, anonymous_stale, 0, "invalid cookie, passed as anonymous")                  \
+    X(OFF, off, 0, "location is off")                                                              \
+    X(PREFLIGHT, preflight, 204, "CORS preflight answered")                                        \
+    X(TENANT_MISSING, tenant_missing, 400, "no source names a tenant")                             \
+    X(TENANT_MALFORMED, tenant_malformed, 400, "tenant or host is malformed")                      \
+    X(TENANT_DUPLICATE, tenant_duplicate, 400, "X-Tenant-ID is given more than once")              \
+    X(TENANT_CONFLICT, tenant_conflict, 400, "sources of the tenant disagree")                     \
+    X(HEADERS_MALFORMED, headers_malformed, 400, "too many headers for the gate")                  \
+    X(COOKIE_DUPLICATE, cookie_duplicate, 400, "session cookie is given more than once")           \
+    X(TENANT_UNKNOWN, tenant_unknown, 401, "no such tenant")                                       \
+    X(TENANT_DISABLED, tenant_disabled, 401, "tenant is disabled or removed")                      \
+    X(NO_CREDENTIAL, no_credential, 401, "no credential")                                          \
+    X(COOKIE_MALFORMED, cookie_malformed, 401, "session cookie is malformed")                      \
+    X(COOKIE_CONFLICT, cookie_conflict, 401, "two session cookies disagree")                       \
+    X(BAD_MAC, bad_mac, 401, "cookie is not ours or of another tenant")                            \
+    X(BAD_SECRET, bad_secret, 401, "session secret does not match")                                \
+    X(SESSION_ABSENT, session_absent, 401, "no such session")                                      \
+    X(SESSION_REVOKED, session_revoked, 401, "session is revoked")                                 \
+    X(SESSION_EXPIRED, session_expired, 401, "session has expired")                                \
+    X(INTEGRITY, integrity, 401, "session record is not authentic")                                \
+    X(KEY_DESTROYED, key_destroyed, 401, "the key of the session is destroyed")                    \
+    X(ROLE, role, 403, "role is missing")                                                          \
+    X(SCOPE, scope, 403, "scope is missing")                                                       \
+    X(ORIGIN, origin, 403, "request comes from another origin")                                    \
+    X(STATE_TOO_LARGE, state_too_large, 403, "state does not fit a header")                        \
+    X(LEAK, leak, 503, "record of another tenant in this place")                                   \
+    X(STORE_DOWN, store_down, 503, "session store unavailable")                                    \
+    X(KEY_DOWN, key_down, 503, "key unavailable")                                                  \
+    X(REGISTRY_DOWN, registry_down, 503, "registry or change counters unavailable")                \
+    X(RECORD_FUTURE, record_future, 503, "record of a newer version")                              \
+    X(BUDGET, budget, 503, "decision took too long")                                               \
+    X(HOME_DOWN, home_down, 503, "home cannot be used")                                            \
+    X(INTERNAL, internal, 503, "internal error")
 
 enum lh_reason {
-#define LH_REASON_ENUM(name, status, text) LH_REASON_##name,
+#define LH_REASON_ENUM(name, lower, status, text) LH_REASON_##name,
     LH_REASON_TABLE(LH_REASON_ENUM)
 #undef LH_REASON_ENUM
         LH_REASON_COUNT
@@ -196,20 +201,20 @@ struct lh_gate_watch {
  */
 struct lh_decision {
     enum lh_reason reason;
-    unsigned http_status;      /* 0: pass on; else answer with this */
-    bool is_redirect;          /* 302: to lh_decision.location instead of http_status' body */
+    unsigned http_status; /* 0: pass on; else answer with this */
+    bool is_redirect;     /* 302: to lh_decision.location instead of http_status' body */
     lh_slice location;
-    lh_slice body;             /* of the answer, problem+json; same for every 401 */
-    uint32_t retry_after_s;    /* 0: no Retry-After */
+    lh_slice body;          /* of the answer, problem+json; same for every 401 */
+    uint32_t retry_after_s; /* 0: no Retry-After */
 
     struct lh_header inject[LH_DECISION_HEADERS_MAX]; /* into the request upstream */
     size_t inject_count;
     struct lh_header answer[LH_DECISION_HEADERS_MAX]; /* into the answer, pass or refusal */
     size_t answer_count;
-    bool is_private;           /* the answer gets Cache-Control: private, no-store */
+    bool is_private; /* the answer gets Cache-Control: private, no-store */
 
-    bool has_cookie;           /* a Cookie header remains */
-    lh_slice cookie;           /* the client's cookies without ours */
+    bool has_cookie; /* a Cookie header remains */
+    lh_slice cookie; /* the client's cookies without ours */
 
     /* For variables and logs; empty when not known. Tenant and uid only once proved or resolved. */
     lh_slice tenant;
@@ -217,9 +222,9 @@ struct lh_decision {
     lh_slice subject;
     lh_slice session_ref;
     lh_slice scope;
-    lh_slice mode;             /* normal, restricted, anonymous */
-    lh_slice cache_key;        /* uid and subject, for response caches */
-    uint64_t time_us;          /* spent deciding, without waiting */
+    lh_slice mode;      /* normal, restricted, anonymous */
+    lh_slice cache_key; /* uid and subject, for response caches */
+    uint64_t time_us;   /* spent deciding, without waiting */
 
     struct lh_gate_watch watch; /* for long-lived requests; set when a session passed */
 };
@@ -231,7 +236,15 @@ struct lh_gate_call;
 LH_PUBLIC void lh_decision_init(struct lh_decision *decision);
 
 /*
- * Starts or continues the decision.
+ * Makes a decision of a reason alone: status, body and Retry-After of a refusal, and nothing to
+ * inject. For adapters whose request cannot even be asked about.
+ * reason  one with an HTTP status.
+ */
+LH_PUBLIC void lh_decision_refuse(struct lh_decision *decision, enum lh_reason reason);
+
+/*
+ * Starts the decision.
+ * gate     NULL means that the home cannot be used: refuses with HOME_DOWN what would need it.
  * policy   the location's; borrowed until the request ends.
  * request  borrowed until the request ends.
  * wake     called on the loop when a PENDING call can go on; then call lh_gate_continue.

@@ -1,0 +1,61 @@
+/*
+ * What a refusal says to the client: one body for each status, so that nothing but the status
+ * tells causes apart, and one set of headers for every 401.
+ */
+#include <leasehold/gate.h>
+
+#include "base/bug.h"
+#include "base/slice.h"
+
+#include "base/banned.h"
+
+/* Long enough for a store to come back, short enough that a person waits for it. */
+#define RETRY_AFTER_S 2U
+
+#define PROBLEM(status_text, type, title)                                                          \
+    LH_SLICE_LITERAL("{\"type\":\"urn:leasehold:problem:" type "\",\"title\":\"" title             \
+                     "\",\"status\":" status_text "}\n")
+
+static lh_slice body_of(unsigned http_status)
+{
+    switch (http_status) {
+    case 400:
+        return PROBLEM("400", "bad-request", "The request is malformed");
+    case 401:
+        return PROBLEM("401", "unauthenticated", "A valid session is required");
+    case 403:
+        return PROBLEM("403", "forbidden", "The session does not allow this request");
+    case 503:
+        return PROBLEM("503", "unavailable", "The request cannot be decided now");
+    default:
+        return LH_SLICE_EMPTY;
+    }
+}
+
+void lh_decision_init(struct lh_decision *decision)
+{
+    memset(decision, 0, sizeof(*decision));
+    lh_decision_refuse(decision, LH_REASON_UNDECIDED);
+}
+
+void lh_decision_refuse(struct lh_decision *decision, enum lh_reason reason)
+{
+    unsigned http_status = lh_reason_http_status(reason);
+    LH_BUG_IF(http_status == 0);
+    decision->reason = reason;
+    decision->http_status = http_status;
+    decision->is_redirect = false;
+    decision->location = LH_SLICE_EMPTY;
+    decision->body = body_of(http_status);
+    decision->retry_after_s = http_status == 503 ? RETRY_AFTER_S : 0;
+    decision->inject_count = 0;
+    decision->answer_count = 0;
+    decision->is_private = true;
+    decision->has_cookie = false;
+    decision->watch.is_set = false;
+    if (http_status == 401) {
+        /* RFC 9110 §11.6.1 asks for a challenge; the only credential here is the cookie. */
+        decision->answer[decision->answer_count++] = (struct lh_header){
+            LH_SLICE_LITERAL("WWW-Authenticate"), LH_SLICE_LITERAL("Cookie realm=\"leasehold\"")};
+    }
+}
