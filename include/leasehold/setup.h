@@ -31,7 +31,40 @@ LH_PUBLIC LH_MUST_USE lh_status lh_home_open_worker(const char *path, const stru
                                                     struct lh_home **out_home,
                                                     char out_error[LH_HOME_ERROR_BYTES]);
 
-/* The gate of an open home; borrowed. */
+/* Who shall own a new home and what it is told. */
+struct lh_home_plan {
+    const char *path;           /* absolute; missing, or an empty directory of the caller's */
+    const struct lh_host *host; /* borrowed for the call */
+};
+
+/*
+ * Makes a home: settings, registry with the default tiers, change counters, session store, keys.
+ * Runs as the user who will own it. What is left of a call that died is named by every later one
+ * and opened by none.
+ * Errors: EXISTS (a home, or what is left of an unfinished one), UNREADABLE, UNSAFE_FILE,
+ * NO_SPACE, CLOCK_DOWN, CRYPTO, NO_MEMORY, REGISTRY_DOWN, STORE_DOWN, KEY_DOWN.
+ */
+LH_PUBLIC LH_MUST_USE lh_status lh_home_create(const struct lh_home_plan *plan,
+                                               char out_error[LH_HOME_ERROR_BYTES]);
+
+struct lh_admin_parts;
+
+/*
+ * Opens a home for operator acts: registry writable, sessions where needs_sessions, blocking
+ * work on the caller's thread.
+ * log        where log lines go; its offload is not used. Borrowed for the home's life.
+ * actor      who acts, for audit lines; borrowed.
+ * Errors: as lh_home_open_worker, except STORE_DOWN: acts answer that themselves.
+ */
+LH_PUBLIC LH_MUST_USE lh_status lh_home_open_operator(const char *path, const struct lh_host *log,
+                                                      const char *actor, bool needs_sessions,
+                                                      struct lh_home **out_home,
+                                                      char out_error[LH_HOME_ERROR_BYTES]);
+
+/* What lh_admin_new takes, of a home opened for operator acts; borrowed. */
+LH_PUBLIC const struct lh_admin_parts *lh_home_admin_parts(const struct lh_home *home);
+
+/* The gate of a home opened for a worker; borrowed. */
 LH_PUBLIC struct lh_gate *lh_home_gate(struct lh_home *home);
 
 /*
