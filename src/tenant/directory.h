@@ -42,15 +42,15 @@ struct lh_tenant {
     uint32_t magic;
     uint32_t references;
     struct lh_tenant_uid uid;
-    struct lh_tenant_id id;      /* the present name */
+    struct lh_tenant_id id; /* the present name */
     enum lh_tenant_state state;
-    uint32_t slot;               /* index of its change counter, > 0 */
-    uint64_t counter;            /* the counter's value noted before the read */
-    uint64_t platform_counter;   /* counter 0 noted before the read */
-    uint64_t epoch;              /* tenant epoch */
+    uint32_t slot;             /* index of its change counter, > 0 */
+    uint64_t counter;          /* the counter's value noted before the read */
+    uint64_t platform_counter; /* counter 0 noted before the read */
+    uint64_t epoch;            /* tenant epoch */
     uint64_t platform_epoch;
-    bool has_user_epochs;        /* whether any user of it was ever logged out */
-    bool has_revocations;        /* whether the registry holds a revocation of it */
+    bool has_user_epochs; /* whether any user of it was ever logged out */
+    bool has_revocations; /* whether the registry holds a revocation of it */
     uint32_t bucket_counts[LH_BUCKET_COUNTS_MAX]; /* living ones, the present one first */
     uint8_t bucket_counts_len;
     struct lh_siphash_key bucket_key; /* never rotates */
@@ -86,6 +86,11 @@ const struct lh_wrapped_dek *lh_tenant_find_dek(const struct lh_tenant *tenant, 
 /* The role of that name (exact bytes), or NULL. */
 const struct lh_role *lh_tenant_find_role(const struct lh_tenant *tenant, lh_slice name);
 
+/* Whether the name is its id or one of its aliases. */
+bool lh_tenant_has_name(const struct lh_tenant *tenant, lh_slice name);
+/* Whether the host name is one of its domains. */
+bool lh_tenant_has_domain(const struct lh_tenant *tenant, lh_slice domain);
+
 /* The bytes of a user tag: what the store knows of a user. */
 #define LH_USER_TAG_BYTES 16U
 
@@ -95,7 +100,8 @@ struct lh_user_tag {
 
 /*
  * The bucket of a user tag (or, for an anonymous session, of the lease id) among bucket_count.
- * seed  the bytes that decide: a tag or a lease id.
+ * seed          the bytes that decide: a tag or a lease id.
+ * bucket_count  a power of two.
  */
 uint32_t lh_tenant_bucket(const struct lh_tenant *tenant, lh_slice seed, uint32_t bucket_count);
 
@@ -103,10 +109,20 @@ uint32_t lh_tenant_bucket(const struct lh_tenant *tenant, lh_slice seed, uint32_
  * The cache of snapshots. Bounded; the least recently used goes. Names that are known not to
  * exist are remembered too, in a smaller table of their own, so that junk names cost no look-up
  * and push nobody out.
+ *
+ * An answer from memory is as good as one from the source: both counters still have the values
+ * that were noted before the read, and the read is less than LH_DIRECTORY_AGE_MAX_MS old. When
+ * the source or the counters cannot answer, no older answer stands in.
  */
 struct lh_directory;
 
-/* What the registry is asked through; the registry room fills it. */
+/* Bounds what a writer killed between its commit and its second raise can leave behind. */
+#define LH_DIRECTORY_AGE_MAX_MS 1000U
+
+/*
+ * What the registry is asked through; the registry room fills it. A load notes the tenant's
+ * counter and the platform's in the snapshot before it reads anything else of it.
+ */
 struct lh_directory_source {
     void *self;
     /* Current value of a change counter. Errors: COUNTERS_DOWN. */
@@ -126,8 +142,8 @@ struct lh_directory_source {
  * hash_key     random bytes of this process.
  * Errors: NO_MEMORY.
  */
-LH_MUST_USE lh_status lh_directory_new(const struct lh_directory_source *source,
-                                       size_t tenants_max, const struct lh_siphash_key *hash_key,
+LH_MUST_USE lh_status lh_directory_new(const struct lh_directory_source *source, size_t tenants_max,
+                                       const struct lh_siphash_key *hash_key,
                                        struct lh_directory **out_directory);
 /* Drops all references and frees; NULL is accepted. */
 void lh_directory_free(struct lh_directory *directory);

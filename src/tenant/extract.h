@@ -17,7 +17,7 @@ enum lh_tenant_source {
 };
 
 struct lh_tenant_sources {
-    unsigned allowed;            /* bits of enum lh_tenant_source */
+    unsigned allowed;             /* bits of enum lh_tenant_source */
     const lh_slice *base_domains; /* for SUBDOMAIN; parsed host names */
     size_t base_domain_count;
 };
@@ -34,6 +34,15 @@ struct lh_tenant_hint {
 
 /*
  * Reads the claims that the allowed sources make.
+ *
+ * Subdomain: exactly one label below a base domain, of several bases the longest that fits. A
+ * base itself and a host elsewhere say nothing; two labels, or a label that is no tenant id, are
+ * malformed. No host and an IP address say nothing either.
+ *
+ * Whether the claims agree is not decided here: texts may differ and yet, through an alias or a
+ * domain, mean one tenant. The caller resolves each and compares uids. A host name that no tenant
+ * has registered is no claim where another source speaks.
+ *
  * raw_host      host of the request as the server routed it.
  * raw_headers   values of all X-Tenant-ID headers (every spelling), as sent.
  * out_hint      has at least one source set, unless allowed has CLAIM.

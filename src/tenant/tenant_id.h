@@ -9,7 +9,7 @@
 
 #define LH_TENANT_ID_MIN_BYTES 4U
 #define LH_TENANT_ID_MAX_BYTES 36U
-#define LH_TENANT_UID_BYTES 16U
+#define LH_TENANT_UID_BYTES    16U
 
 /* A name that has passed the grammar ^[a-z0-9-]{4,36}$, lower case. */
 struct lh_tenant_id {
@@ -49,6 +49,10 @@ LH_MUST_USE lh_status lh_tenant_id_parse(lh_slice raw, struct lh_tenant_id *out_
  */
 LH_MUST_USE lh_status lh_tenant_id_parse_new(lh_slice raw, struct lh_tenant_id *out_id);
 
+/* Why that name is reserved, one phrase of static storage; NULL if it is not. */
+const char *lh_tenant_id_reserved_reason(const struct lh_tenant_id *id);
+
+/* Whether two names are the same. */
 bool lh_tenant_id_is_equal(const struct lh_tenant_id *a, const struct lh_tenant_id *b);
 /* Whether two uids are the same. */
 bool lh_tenant_uid_is_equal(const struct lh_tenant_uid *a, const struct lh_tenant_uid *b);

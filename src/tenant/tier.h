@@ -18,6 +18,9 @@ struct lh_tier {
     uint32_t record_max_bytes;         /* sealed state of one session */
 };
 
+/* Most that a tier may allow for the sealed state: what every store must take. */
+#define LH_TIER_RECORD_MAX_BYTES (64U * 1024U)
+
 /* Longest life that any tier may give: tombstones and reserved names outlive it. */
 #define LH_TIER_ABSOLUTE_MAX_S (400U * 24U * 3600U)
 
@@ -32,7 +35,10 @@ static inline lh_slice lh_tier_name(const struct lh_tier *tier)
  */
 const struct lh_tier *lh_tier_defaults(size_t *out_count);
 
-/* Checks ranges and the name's grammar. Errors: INVALID. */
+/*
+ * Checks the name's grammar and the ranges: 0 < idle <= absolute <= LH_TIER_ABSOLUTE_MAX_S, state
+ * within LH_TIER_RECORD_MAX_BYTES. Errors: INVALID.
+ */
 LH_MUST_USE lh_status lh_tier_check(const struct lh_tier *tier);
 
 #endif

@@ -1,0 +1,46 @@
+/*
+ * The tiers that a new home has, and what any tier must satisfy.
+ */
+#include "tenant/tier.h"
+
+#include "base/banned.h"
+
+#define MINUTE_S           60U
+#define HOUR_S             (60U * MINUTE_S)
+#define DAY_S              (24U * HOUR_S)
+#define KIB                1024U
+
+#define TIER_NAME(literal) .name_len = (uint8_t)(sizeof(literal) - 1), .name = literal
+
+/* Lives: protocols, "Default tiers". Quotas: a free tenant cannot fill a node of 500 k sessions. */
+static const struct lh_tier default_tiers[] = {
+    {TIER_NAME("free"), .idle_s = 30U * MINUTE_S, .absolute_s = 8U * HOUR_S, .sessions_max = 10000,
+     .sessions_per_user_max = 10, .record_max_bytes = 4U * KIB},
+    {TIER_NAME("standard"), .idle_s = 2U * HOUR_S, .absolute_s = 24U * HOUR_S,
+     .sessions_max = 100000, .sessions_per_user_max = 25, .record_max_bytes = 16U * KIB},
+    {TIER_NAME("premium"), .idle_s = 12U * HOUR_S, .absolute_s = 14U * DAY_S, .sessions_max = 0,
+     .sessions_per_user_max = 100, .record_max_bytes = LH_TIER_RECORD_MAX_BYTES},
+};
+
+const struct lh_tier *lh_tier_defaults(size_t *out_count)
+{
+    *out_count = sizeof(default_tiers) / sizeof(default_tiers[0]);
+    return default_tiers;
+}
+
+static bool is_name_character(char c)
+{
+    return (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') || c == '-';
+}
+
+lh_status lh_tier_check(const struct lh_tier *tier)
+{
+    LH_ENSURE(tier->name_len > 0 && tier->name_len <= LH_TIER_NAME_MAX_BYTES, LH_INVALID);
+    for (size_t i = 0; i < tier->name_len; i++) {
+        LH_ENSURE(is_name_character(tier->name[i]), LH_INVALID);
+    }
+    LH_ENSURE(tier->idle_s > 0 && tier->idle_s <= tier->absolute_s, LH_INVALID);
+    LH_ENSURE(tier->absolute_s <= LH_TIER_ABSOLUTE_MAX_S, LH_INVALID);
+    LH_ENSURE(tier->record_max_bytes <= LH_TIER_RECORD_MAX_BYTES, LH_INVALID);
+    return lh_ok();
+}
