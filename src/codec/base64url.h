@@ -8,19 +8,19 @@
 #include "base/buf.h"
 
 /* Length of the text for n bytes. */
-#define LH_BASE64URL_TEXT_LEN(n) (((n) * 4U + 2U) / 3U)
+#define LH_BASE64URL_TEXT_LEN(n) (((n)*4U + 2U) / 3U)
 /* Length of the base32 text for n bytes. */
-#define LH_BASE32_TEXT_LEN(n) (((n) * 8U + 4U) / 5U)
+#define LH_BASE32_TEXT_LEN(n) (((n)*8U + 4U) / 5U)
 
 /* Writes LH_BASE64URL_TEXT_LEN(bytes.len) characters to out_text, no NUL. Cannot fail. */
 void lh_base64url_write(lh_slice bytes, char *out_text);
 
-/* Appends the text. Errors: TOO_LARGE, NO_MEMORY. */
+/* Appends the text of bytes. Errors: TOO_LARGE, NO_MEMORY. */
 LH_MUST_USE lh_status lh_base64url_add(struct lh_buf *out, lh_slice bytes);
 
 /*
  * Decodes.
- * out_bytes  room for max_bytes; out_len: bytes written.
+ * out_bytes  room for max_bytes, wiped on failure; out_len: bytes written.
  * Errors: MALFORMED (character, length, slack bits), TOO_LARGE (more than max_bytes).
  */
 LH_MUST_USE lh_status lh_base64url_decode(lh_slice text, uint8_t *out_bytes, size_t max_bytes,
@@ -29,7 +29,11 @@ LH_MUST_USE lh_status lh_base64url_decode(lh_slice text, uint8_t *out_bytes, siz
 /* Writes LH_BASE32_TEXT_LEN(bytes.len) characters of a-z2-7 to out_text, no NUL. */
 void lh_base32_write(lh_slice bytes, char *out_text);
 
-/* Decodes lower-case base32 without padding, canonical. Errors: MALFORMED, TOO_LARGE. */
+/*
+ * Decodes lower-case base32 without padding, canonical.
+ * out_bytes  room for max_bytes, wiped on failure; out_len: bytes written.
+ * Errors: MALFORMED, TOO_LARGE.
+ */
 LH_MUST_USE lh_status lh_base32_decode(lh_slice text, uint8_t *out_bytes, size_t max_bytes,
                                        size_t *out_len);
 

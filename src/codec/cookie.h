@@ -14,7 +14,8 @@ struct lh_cookie_walk {
 
 struct lh_cookie_pair {
     lh_slice whole; /* the pair as sent, trimmed */
-    lh_slice name;  /* empty for a pair without "=" or with nothing before it */
+    lh_slice name;  /* before the first "=", trimmed; empty for a pair without "=" or with nothing
+                       before it */
     lh_slice value; /* everything after the first "=", as sent */
 };
 
@@ -28,9 +29,10 @@ bool lh_cookie_next(struct lh_cookie_walk *walk, struct lh_cookie_pair *out_pair
 
 /*
  * Appends header_value without the pairs that is_dropped names; the others stay byte-identical
- * and keep their order, joined with "; ".
- * is_dropped  judges a cookie name; context is passed on.
- * Errors: TOO_LARGE, NO_MEMORY.
+ * and keep their order, joined with "; ", also to what out holds already: one call per Cookie
+ * line makes the one line that RFC 9113 §8.2.3 asks for.
+ * is_dropped  judges a cookie name, which may be empty; context is passed on.
+ * Errors: TOO_LARGE, NO_MEMORY; out is then as long as before.
  */
 LH_MUST_USE lh_status lh_cookie_filter(lh_slice header_value,
                                        bool (*is_dropped)(lh_slice name, void *context),

@@ -1,7 +1,7 @@
 /*
  * Host names as they come in a request or from configuration: ASCII LDH labels (RFC 1123),
  * lower-cased once, one trailing dot and a numeric port taken off. Anything else is malformed:
- * no IDNA mapping, no IP literals, no percent-decoding.
+ * no IDNA mapping, no IPv6 literals, no numbers as last label, no percent-decoding.
  */
 #ifndef LH_CODEC_HOSTNAME_H
 #define LH_CODEC_HOSTNAME_H
@@ -10,7 +10,7 @@
 
 /* RFC 1035 §2.3.4, without the trailing dot. */
 #define LH_HOSTNAME_MAX_BYTES 253U
-#define LH_LABEL_MAX_BYTES 63U
+#define LH_LABEL_MAX_BYTES    63U
 
 struct lh_hostname {
     uint8_t len;
@@ -20,7 +20,7 @@ struct lh_hostname {
 /*
  * Reads "name[.][:port]".
  * raw  as the client sent it.
- * Errors: MALFORMED, TOO_LARGE.
+ * Errors: MALFORMED, TOO_LARGE, ABSENT (a plain IPv4 address: well-formed, but it names nobody).
  */
 LH_MUST_USE lh_status lh_hostname_parse(lh_slice raw, struct lh_hostname *out_name);
 

@@ -15,13 +15,17 @@
 void lh_json_fini(json_t **value);
 
 /*
- * Parses one JSON text: UTF-8, no duplicate members, no NUL, depth <= LH_JSON_MAX_DEPTH.
+ * Parses one JSON text, an object or an array: UTF-8, no duplicate members, no NUL, depth <=
+ * LH_JSON_MAX_DEPTH, nothing behind it but white space.
  * max_bytes  longest text accepted.
  * Errors: MALFORMED, TOO_LARGE, NO_MEMORY.
  */
 LH_MUST_USE lh_status lh_json_parse(lh_slice text, size_t max_bytes, json_t **out_value);
 
-/* Appends value as compact text with sorted members. Errors: TOO_LARGE, NO_MEMORY. */
+/*
+ * Appends value as compact text with sorted members.
+ * Errors: TOO_LARGE, NO_MEMORY; out is then as long as before.
+ */
 LH_MUST_USE lh_status lh_json_write(const json_t *value, struct lh_buf *out);
 
 /*
@@ -37,7 +41,8 @@ LH_MUST_USE lh_status lh_json_get_u64(const json_t *object, const char *name, ui
 
 /*
  * Appends a JSON string literal with its quotes: for texts written without building a tree.
- * Bytes that are not UTF-8 fail. Errors: MALFORMED, TOO_LARGE, NO_MEMORY.
+ * Bytes that are not UTF-8 fail, and so does NUL.
+ * Errors: MALFORMED, TOO_LARGE, NO_MEMORY; out is then as long as before.
  */
 LH_MUST_USE lh_status lh_json_add_string(struct lh_buf *out, lh_slice text);
 

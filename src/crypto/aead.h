@@ -11,7 +11,7 @@
 #include "crypto/crypto.h"
 
 #define LH_AEAD_NONCE_BYTES 24U
-#define LH_AEAD_TAG_BYTES 16U
+#define LH_AEAD_TAG_BYTES   16U
 /* What sealing adds: nonce in front, tag behind. */
 #define LH_AEAD_OVERHEAD_BYTES (LH_AEAD_NONCE_BYTES + LH_AEAD_TAG_BYTES)
 /* Commitment to a key: 256 bits, so that two keys with one commitment cost 2^128. */
@@ -22,8 +22,8 @@
  * key        256 bit; aad: authenticated, not stored; plaintext: any length, also empty.
  * Errors: CRYPTO, NO_MEMORY, TOO_LARGE; out is then as long as before.
  */
-LH_MUST_USE lh_status lh_aead_seal(struct lh_crypto *crypto, const struct lh_key *key,
-                                   lh_slice aad, lh_slice plaintext, struct lh_buf *out);
+LH_MUST_USE lh_status lh_aead_seal(struct lh_crypto *crypto, const struct lh_key *key, lh_slice aad,
+                                   lh_slice plaintext, struct lh_buf *out);
 
 /*
  * Seals under a given nonce: for test vectors only.
@@ -31,8 +31,7 @@ LH_MUST_USE lh_status lh_aead_seal(struct lh_crypto *crypto, const struct lh_key
  */
 LH_MUST_USE lh_status lh_aead_seal_with_nonce(struct lh_crypto *crypto, const struct lh_key *key,
                                               const uint8_t nonce[LH_AEAD_NONCE_BYTES],
-                                              lh_slice aad, lh_slice plaintext,
-                                              struct lh_buf *out);
+                                              lh_slice aad, lh_slice plaintext, struct lh_buf *out);
 
 /*
  * Opens nonce ‖ ciphertext ‖ tag.
@@ -40,8 +39,8 @@ LH_MUST_USE lh_status lh_aead_seal_with_nonce(struct lh_crypto *crypto, const st
  *                that is 0); written only on success (wiped on failure).
  * Errors: TAMPERED (too short, or the tag does not hold; one answer for all), CRYPTO.
  */
-LH_MUST_USE lh_status lh_aead_open(struct lh_crypto *crypto, const struct lh_key *key,
-                                   lh_slice aad, lh_slice sealed, uint8_t *out_plaintext);
+LH_MUST_USE lh_status lh_aead_open(struct lh_crypto *crypto, const struct lh_key *key, lh_slice aad,
+                                   lh_slice sealed, uint8_t *out_plaintext);
 
 /*
  * The commitment to a key: HKDF(key, "leasehold key commitment v1").

@@ -24,13 +24,23 @@ struct lh_digest {
  */
 LH_MUST_USE lh_status lh_crypto_new(struct lh_crypto **out_crypto);
 
-/* Frees; NULL is accepted. */
+/* Frees, and wipes what keys are still in its contexts; NULL is accepted. */
 void lh_crypto_free(struct lh_crypto *crypto);
 
 /*
- * Fills len bytes from the private CSPRNG; requests up to 4096 bytes. Small requests are served
- * from a batch that is wiped as it is used and refilled after a fork.
- * Errors: CRYPTO: the output is then zeroed and must not be used.
+ * Overwrites the keys that the reused contexts still hold from their last use. For those who
+ * promise that a key is gone: a key cache after it dropped entries.
+ * Errors: CRYPTO.
+ */
+LH_MUST_USE lh_status lh_crypto_forget_keys(struct lh_crypto *crypto);
+
+/* Most random bytes of one request. */
+#define LH_RANDOM_MAX_BYTES 4096U
+
+/*
+ * Fills len bytes, at most LH_RANDOM_MAX_BYTES, from the private CSPRNG. Small requests are served
+ * from a batch that is wiped as it is used and is empty after a fork.
+ * Errors: CRYPTO, INVALID (too many): the output is then zeroed and must not be used.
  */
 LH_MUST_USE lh_status lh_random(struct lh_crypto *crypto, void *out_bytes, size_t len);
 
@@ -38,7 +48,14 @@ LH_MUST_USE lh_status lh_random(struct lh_crypto *crypto, void *out_bytes, size_
 LH_MUST_USE lh_status lh_sha256(struct lh_crypto *crypto, lh_slice message,
                                 struct lh_digest *out_digest);
 
-/* HMAC-SHA-256 (RFC 2104) under a key of 1 to 64 bytes. Errors: CRYPTO. */
+/* Longest key of HMAC-SHA-256: a longer one would be hashed first (RFC 2104 §2). */
+#define LH_HMAC_KEY_MAX_BYTES 64U
+
+/*
+ * HMAC-SHA-256 (RFC 2104).
+ * key  1 to LH_HMAC_KEY_MAX_BYTES bytes.
+ * Errors: CRYPTO, INVALID (length of the key).
+ */
 LH_MUST_USE lh_status lh_hmac_sha256(struct lh_crypto *crypto, lh_slice key, lh_slice message,
                                      struct lh_digest *out_mac);
 
@@ -56,7 +73,7 @@ LH_MUST_USE lh_status lh_hkdf(struct lh_crypto *crypto, lh_slice ikm, lh_slice i
  */
 struct lh_mac_key;
 
-/* Prepares a key. Errors: CRYPTO, NO_MEMORY. */
+/* Prepares a key; it may outlive crypto. Errors: CRYPTO, NO_MEMORY. */
 LH_MUST_USE lh_status lh_mac_key_new(struct lh_crypto *crypto, const struct lh_key *key,
                                      struct lh_mac_key **out_key);
 /* Wipes and frees; NULL is accepted. */
