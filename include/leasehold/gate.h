@@ -48,7 +48,7 @@ struct lh_gate_policy {
     struct lh_gate_list require_scopes; /* each of them */
     struct lh_gate_list audiences;      /* of the context; empty: "leasehold" */
     enum lh_gate_origin origin;
-    struct lh_gate_list origins;   /* for LIST and, beside the request's own, for SAME */
+    struct lh_gate_list origins;   /* for LIST: "scheme://host[:port]", beside the own one */
     struct lh_gate_list preflight; /* origins whose CORS preflight is answered here */
     bool is_stale_passed;          /* optional mode: an invalid cookie passes as anonymous */
     bool takes_cookie;             /* "cookie" is among leasehold_credential */
@@ -71,10 +71,11 @@ enum lh_header_kind {
     LH_HEADER_FETCH_MODE, /* Sec-Fetch-Mode */
     LH_HEADER_FETCH_DEST, /* Sec-Fetch-Dest */
     LH_HEADER_ACCEPT,
-    LH_HEADER_CORS_METHOD, /* Access-Control-Request-Method */
-    LH_HEADER_REQUEST_ID,  /* X-Request-ID: managed */
-    LH_HEADER_TRACEPARENT, /* managed: continued or begun */
-    LH_HEADER_TRACESTATE   /* managed: goes on only with a traceparent that is continued */
+    LH_HEADER_CORS_METHOD,  /* Access-Control-Request-Method */
+    LH_HEADER_CORS_HEADERS, /* Access-Control-Request-Headers */
+    LH_HEADER_REQUEST_ID,   /* X-Request-ID: managed */
+    LH_HEADER_TRACEPARENT,  /* managed: continued or begun */
+    LH_HEADER_TRACESTATE    /* managed: goes on only with a traceparent that is continued */
 };
 
 /*
@@ -190,8 +191,9 @@ struct lh_gate_watch {
     uint8_t uid[16];
     uint8_t lease[16];
     uint16_t bucket;
-    uint32_t slot;
-    uint64_t counter;
+    uint32_t slot;    /* of the tenant's change counter */
+    uint64_t counter; /* the sum of that counter and the platform's: both only grow */
+    uint64_t end_ms;  /* session time at which the session ends whatever happens */
     bool is_set;
 };
 
@@ -202,7 +204,7 @@ struct lh_gate_watch {
 struct lh_decision {
     enum lh_reason reason;
     unsigned http_status; /* 0: pass on; else answer with this */
-    bool is_redirect;     /* 302: to lh_decision.location instead of http_status' body */
+    bool is_redirect;     /* 302 to location instead of the 401 */
     lh_slice location;
     lh_slice body;          /* of the answer, problem+json; same for every 401 */
     uint32_t retry_after_s; /* 0: no Retry-After */
@@ -257,8 +259,16 @@ LH_PUBLIC LH_MUST_USE lh_status lh_gate_decide(struct lh_gate *gate,
                                                void (*wake)(void *context), void *context,
                                                struct lh_decision *decision,
                                                struct lh_gate_call **out_call);
-/* Goes on after wake. returns: as lh_gate_decide. */
+/*
+ * Goes on: after wake, or when lh_gate_wait_ms is over (then the call gives up waiting).
+ * returns  as lh_gate_decide.
+ */
 LH_PUBLIC LH_MUST_USE lh_status lh_gate_continue(struct lh_gate_call *call);
+/*
+ * How many milliseconds from now a pending call waits at most. The library has no timers: the
+ * host sets one, and calls lh_gate_continue when it fires.
+ */
+LH_PUBLIC uint64_t lh_gate_wait_ms(const struct lh_gate_call *call);
 /* Forgets a pending call; wake will not be called. NULL is accepted. */
 LH_PUBLIC void lh_gate_cancel(struct lh_gate_call *call);
 

@@ -68,7 +68,11 @@ static enum lh_header_kind kind_of_a(lh_slice name)
     if (IS_NAME(name, "authorization")) {
         return LH_HEADER_AUTHORIZATION;
     }
-    return IS_NAME(name, "access-control-request-method") ? LH_HEADER_CORS_METHOD : LH_HEADER_PLAIN;
+    if (IS_NAME(name, "access-control-request-method")) {
+        return LH_HEADER_CORS_METHOD;
+    }
+    return IS_NAME(name, "access-control-request-headers") ? LH_HEADER_CORS_HEADERS
+                                                           : LH_HEADER_PLAIN;
 }
 
 static enum lh_header_kind kind_of_s(lh_slice name)
