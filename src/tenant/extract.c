@@ -4,49 +4,7 @@
  */
 #include "tenant/extract.h"
 
-#include <arpa/inet.h>
-
 #include "base/banned.h"
-
-/* Longest address text, with the terminator that inet_pton needs. */
-#define ADDRESS_TEXT_BYTES ((size_t)INET6_ADDRSTRLEN)
-
-static bool is_address(lh_slice text, int family)
-{
-    char terminated[ADDRESS_TEXT_BYTES];
-    uint8_t address[sizeof(struct in6_addr)];
-    if (text.len == 0 || text.len >= sizeof(terminated) || lh_slice_find(text, 0) < text.len) {
-        return false;
-    }
-    memcpy(terminated, text.ptr, text.len);
-    terminated[text.len] = '\0';
-    return inet_pton(family, terminated, address) == 1;
-}
-
-/* Nothing, or ":" and a port number. */
-static bool is_port(lh_slice text)
-{
-    uint64_t port;
-    return text.len == 0 ||
-           (text.ptr[0] == ':' &&
-            lh_is_ok(lh_slice_parse_u64(lh_slice_cut(text, 1, text.len), UINT16_MAX, &port)));
-}
-
-static bool is_ipv4_literal(lh_slice raw_host)
-{
-    size_t end = lh_slice_find(raw_host, ':');
-    return is_address(lh_slice_cut(raw_host, 0, end), AF_INET) &&
-           is_port(lh_slice_cut(raw_host, end, raw_host.len));
-}
-
-/* In brackets, RFC 3986 §3.2.2. */
-static bool is_ipv6_literal(lh_slice raw_host)
-{
-    size_t end = lh_slice_find(raw_host, ']');
-    return end > 0 && end < raw_host.len && raw_host.ptr[0] == '[' &&
-           is_address(lh_slice_cut(raw_host, 1, end - 1), AF_INET6) &&
-           is_port(lh_slice_cut(raw_host, end + 1, raw_host.len));
-}
 
 /*
  * The longest base domain that the host is or lies below: with example.com and eu.example.com,
@@ -80,15 +38,17 @@ static lh_status read_subdomain(const struct lh_tenant_sources *sources,
     return lh_ok();
 }
 
-/* A request without a host, or to an address, names no tenant there; a broken name is refused. */
+/* A request without a host, or to an IPv4 address, names no tenant; a broken name is refused. */
 static lh_status read_host(const struct lh_tenant_sources *sources, lh_slice raw_host,
                            struct lh_tenant_hint *hint)
 {
-    if (raw_host.len == 0 || is_ipv4_literal(raw_host) || is_ipv6_literal(raw_host)) {
+    struct lh_hostname host;
+    lh_status status =
+        raw_host.len == 0 ? lh_status_of(LH_ABSENT) : lh_hostname_parse(raw_host, &host);
+    if (status.code == LH_ABSENT) {
         return lh_ok();
     }
-    struct lh_hostname host;
-    LH_ENSURE(lh_is_ok(lh_hostname_parse(raw_host, &host)), LH_MALFORMED);
+    LH_ENSURE(lh_is_ok(status), LH_MALFORMED);
     if ((sources->allowed & LH_TENANT_FROM_SUBDOMAIN) != 0) {
         LH_TRY(read_subdomain(sources, &host, hint));
     }

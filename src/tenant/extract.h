@@ -37,7 +37,7 @@ struct lh_tenant_hint {
  *
  * Subdomain: exactly one label below a base domain, of several bases the longest that fits. A
  * base itself and a host elsewhere say nothing; two labels, or a label that is no tenant id, are
- * malformed. No host and an IP address say nothing either.
+ * malformed. No host and an IPv4 address say nothing either; an IPv6 literal is malformed.
  *
  * Whether the claims agree is not decided here: texts may differ and yet, through an alias or a
  * domain, mean one tenant. The caller resolves each and compares uids. A host name that no tenant
