@@ -12,6 +12,8 @@
 /* Holds what a usual request needs, so that most arenas allocate once. */
 #define BLOCK_BYTES ((size_t)4096)
 #define ARENA_ALIGN (alignof(max_align_t))
+/* Far from where rounding up or a block's header would overflow. */
+#define ARENA_TAKE_MAX_BYTES (SIZE_MAX / 2)
 
 struct lh_arena_block {
     struct lh_arena_block *next;
@@ -34,27 +36,44 @@ void lh_arena_fini(struct lh_arena *arena)
     arena->used_bytes = 0;
 }
 
-static lh_status add_block(struct lh_arena *arena, size_t len)
+static struct lh_arena_block *new_block(size_t size, struct lh_arena_block *next)
 {
-    size_t size = len > BLOCK_BYTES ? len : BLOCK_BYTES;
     struct lh_arena_block *block = calloc(1, sizeof(*block) + size);
-    LH_ENSURE(block != NULL, LH_NO_MEMORY);
-    block->size = size;
-    block->next = arena->blocks;
-    arena->blocks = block;
-    return lh_ok();
+    if (block != NULL) {
+        block->size = size;
+        block->next = next;
+    }
+    return block;
+}
+
+/* The block with len bytes left; NULL: no memory. A large request does not end the open block. */
+static struct lh_arena_block *find_block(struct lh_arena *arena, size_t len)
+{
+    struct lh_arena_block *open = arena->blocks;
+    if (open != NULL && open->size - open->used >= len) {
+        return open;
+    }
+    if (open != NULL && len > BLOCK_BYTES) {
+        struct lh_arena_block *own = new_block(len, open->next);
+        open->next = own != NULL ? own : open->next;
+        return own;
+    }
+    struct lh_arena_block *fresh = new_block(len > BLOCK_BYTES ? len : BLOCK_BYTES, open);
+    arena->blocks = fresh != NULL ? fresh : open;
+    return fresh;
 }
 
 lh_status lh_arena_take(struct lh_arena *arena, size_t len, void **out_memory)
 {
+    LH_ENSURE(arena->used_bytes <= arena->max_bytes, LH_TOO_LARGE);
     LH_ENSURE(len <= arena->max_bytes - arena->used_bytes, LH_TOO_LARGE);
+    LH_ENSURE(len <= ARENA_TAKE_MAX_BYTES, LH_TOO_LARGE);
     size_t rounded = (len + ARENA_ALIGN - 1) / ARENA_ALIGN * ARENA_ALIGN;
-    if (arena->blocks == NULL || arena->blocks->size - arena->blocks->used < rounded) {
-        LH_TRY(add_block(arena, rounded));
-    }
-    *out_memory = arena->blocks->room + arena->blocks->used;
-    arena->blocks->used += rounded;
-    arena->used_bytes += len;
+    struct lh_arena_block *block = find_block(arena, rounded);
+    LH_ENSURE(block != NULL, LH_NO_MEMORY);
+    *out_memory = block->room + block->used;
+    block->used += rounded;
+    arena->used_bytes += rounded; /* what it costs: small pieces may not slip past the maximum */
     return lh_ok();
 }
 

@@ -14,7 +14,7 @@ struct lh_arena {
     size_t max_bytes;
 };
 
-/* An empty arena that will never give out more than max_bytes. */
+/* An empty arena that never gives out more than max_bytes, each piece rounded up to alignment. */
 static inline struct lh_arena lh_arena_bounded(size_t max_bytes)
 {
     return (struct lh_arena){NULL, 0, max_bytes};

@@ -11,10 +11,12 @@
 #include <stdlib.h>
 #include <string.h>
 #include <strings.h>
+#include <time.h>
 
 #pragma GCC poison strcpy strcat strncpy strncat sprintf vsprintf gets strtok
 #pragma GCC poison atoi atol atoll atof scanf sscanf fscanf
 #pragma GCC poison memcmp bcmp
+#pragma GCC poison asctime ctime gmtime localtime
 #pragma GCC poison rand srand random srandom drand48
 #undef alloca
 #pragma GCC poison alloca system popen tmpnam mktemp tempnam

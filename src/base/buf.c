@@ -11,32 +11,34 @@
 
 /* The first allocation: most of our formats fit, so that most buffers allocate once. */
 #define FIRST_CAP_BYTES ((size_t)256)
+/* Room behind the last byte that fits, so that formatting and terminating need no exception. */
+#define NUL_BYTES ((size_t)1)
 
 void lh_buf_fini(struct lh_buf *buf)
 {
     if (buf == NULL || buf->ptr == NULL) {
         return;
     }
-    lh_wipe(buf->ptr, buf->cap);
+    lh_wipe(buf->ptr, buf->cap + NUL_BYTES);
     free(buf->ptr);
-    *buf = LH_BUF_EMPTY;
+    *buf = lh_buf_bounded(buf->max);
 }
 
 static size_t maximum(const struct lh_buf *buf)
 {
-    return buf->max == 0 ? LH_BUF_MAX_BYTES : buf->max;
+    return buf->max == 0 || buf->max > LH_BUF_MAX_BYTES ? LH_BUF_MAX_BYTES : buf->max;
 }
 
 /* A copy instead of realloc: the old bytes may be secret and must be wiped. */
 static lh_status grow(struct lh_buf *buf, size_t new_cap)
 {
-    uint8_t *fresh = malloc(new_cap);
+    uint8_t *fresh = malloc(new_cap + NUL_BYTES);
     LH_ENSURE(fresh != NULL, LH_NO_MEMORY);
     if (buf->len > 0) {
         memcpy(fresh, buf->ptr, buf->len);
     }
     if (buf->ptr != NULL) {
-        lh_wipe(buf->ptr, buf->cap);
+        lh_wipe(buf->ptr, buf->cap + NUL_BYTES);
         free(buf->ptr);
     }
     buf->ptr = fresh;
@@ -49,12 +51,12 @@ lh_status lh_buf_reserve(struct lh_buf *buf, size_t more_bytes)
     size_t max = maximum(buf);
     LH_ENSURE(buf->len <= max && more_bytes <= max - buf->len, LH_TOO_LARGE);
     size_t need = buf->len + more_bytes;
-    if (need <= buf->cap) {
+    if (need <= buf->cap && buf->ptr != NULL) {
         return lh_ok();
     }
     size_t new_cap = buf->cap == 0 ? FIRST_CAP_BYTES : buf->cap;
     while (new_cap < need) {
-        new_cap *= 2; /* max is far below SIZE_MAX / 2 */
+        new_cap *= 2; /* need is at most LH_BUF_MAX_BYTES */
     }
     return grow(buf, new_cap < max ? new_cap : max);
 }
@@ -90,11 +92,11 @@ lh_status lh_buf_add_format(struct lh_buf *buf, const char *format, ...)
     int len = vsnprintf(NULL, 0, format, measured);
     va_end(measured);
     LH_ENSURE(len >= 0, LH_INVALID);
-    LH_TRY(lh_buf_reserve(buf, (size_t)len + 1));
+    LH_TRY(lh_buf_reserve(buf, (size_t)len));
 
     va_list written;
     va_start(written, format);
-    (void)vsnprintf((char *)buf->ptr + buf->len, (size_t)len + 1, format, written);
+    (void)vsnprintf((char *)buf->ptr + buf->len, (size_t)len + NUL_BYTES, format, written);
     va_end(written);
     buf->len += (size_t)len;
     return lh_ok();
@@ -139,7 +141,7 @@ struct lh_buf lh_buf_take(struct lh_buf *buf)
 
 lh_status lh_buf_terminate(struct lh_buf *buf)
 {
-    LH_TRY(lh_buf_reserve(buf, 1));
+    LH_TRY(lh_buf_reserve(buf, 0));
     buf->ptr[buf->len] = 0;
     return lh_ok();
 }

@@ -10,11 +10,11 @@
 struct lh_buf {
     uint8_t *ptr; /* owned */
     size_t len;   /* bytes written */
-    size_t cap;   /* bytes allocated */
+    size_t cap;   /* bytes that fit; one more is allocated, for a terminating NUL */
     size_t max;   /* bytes it may ever hold; 0 means LH_BUF_MAX_BYTES */
 };
 
-/* What a buffer may hold when nobody says less: larger than any format of ours. */
+/* What any buffer may hold, whatever its max says: larger than any format of ours. */
 #define LH_BUF_MAX_BYTES ((size_t)16 * 1024 * 1024)
 
 #define LH_BUF_EMPTY ((struct lh_buf){NULL, 0, 0, 0})
@@ -25,7 +25,7 @@ static inline struct lh_buf lh_buf_bounded(size_t max_bytes)
     return (struct lh_buf){NULL, 0, 0, max_bytes};
 }
 
-/* Wipes and frees; accepts an empty buffer; leaves it empty. */
+/* Wipes and frees; accepts an empty buffer; leaves it empty, under the same maximum. */
 void lh_buf_fini(struct lh_buf *buf);
 
 /* Makes room for more_bytes without changing len. Errors: TOO_LARGE, NO_MEMORY. */
@@ -69,7 +69,10 @@ static inline lh_slice lh_buf_view(const struct lh_buf *buf)
 /* Hands the bytes over: the returned buffer owns them, *buf is empty afterwards. */
 struct lh_buf lh_buf_take(struct lh_buf *buf);
 
-/* Appends a NUL that does not count in len. Errors: TOO_LARGE, NO_MEMORY. */
+/*
+ * Puts a NUL behind the bytes, which counts neither in len nor towards the maximum; valid until
+ * the next call on buf. Errors: NO_MEMORY.
+ */
 LH_MUST_USE lh_status lh_buf_terminate(struct lh_buf *buf);
 
 #endif

@@ -22,6 +22,7 @@ _Noreturn void lh_bug(const char *what, const char *file, int line);
  * Object magic: the first member of every heap object that travels through void *. Each number
  * is unique in the tree (checked by tools/check_magic).
  */
-#define LH_MAGIC_CHECK(object, expected) LH_BUG_IF((object) == NULL || (object)->magic != (expected))
+#define LH_MAGIC_CHECK(object, expected)                                                           \
+    LH_BUG_IF((object) == NULL || (object)->magic != (expected))
 
 #endif

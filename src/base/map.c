@@ -64,15 +64,14 @@ static lh_status resize(struct lh_map *map, size_t slot_count)
 lh_status lh_map_put(struct lh_map *map, lh_slice key, void *value)
 {
     LH_BUG_IF(value == NULL);
+    LH_ENSURE(lh_map_find(map, key) == NULL, LH_EXISTS);
     LH_ENSURE(map->count < map->max, LH_NO_SPACE);
     if (map->slot_count == 0) {
         LH_TRY(resize(map, FIRST_SLOTS));
     } else if (map->count + 1 > map->slot_count / 4 * 3) {
         LH_TRY(resize(map, map->slot_count * 2));
     }
-    size_t at = probe(map, key);
-    LH_ENSURE(map->slots[at].value == NULL, LH_EXISTS);
-    map->slots[at] = (struct lh_map_slot){key, value};
+    map->slots[probe(map, key)] = (struct lh_map_slot){key, value};
     map->count++;
     return lh_ok();
 }

@@ -25,7 +25,7 @@ struct lh_map_slot {
  * Makes an empty table.
  * max       entries at most; more fail with NO_SPACE.
  * hash_key  random bytes of this process.
- * Errors: none now; memory is taken by the first put.
+ * Cannot fail: memory is taken by the first put.
  */
 void lh_map_init(struct lh_map *map, size_t max, const struct lh_siphash_key *hash_key);
 

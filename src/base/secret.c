@@ -24,6 +24,7 @@ struct lh_secret_pool {
     size_t slots;
     uint32_t *free_stack; /* indexes of free slots */
     size_t free_count;
+    bool *is_taken; /* per slot: one given back twice would soon have two owners */
 };
 
 void lh_wipe(void *ptr, size_t len)
@@ -63,22 +64,22 @@ static size_t round_up(size_t value, size_t unit)
 
 static lh_status map_memory(struct lh_secret_pool *pool, enum lh_lock_policy policy)
 {
-    void *memory = mmap(NULL, pool->mapped_bytes, PROT_READ | PROT_WRITE,
-                        MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    void *memory =
+        mmap(NULL, pool->mapped_bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
     LH_ENSURE(memory != MAP_FAILED, LH_NO_MEMORY);
     pool->memory = memory;
     pool->is_locked = mlock(memory, pool->mapped_bytes) == 0;
-    LH_ENSURE(pool->is_locked || policy == LH_LOCK_BEST_EFFORT, LH_NO_MEMORY);
-    /* Kernels without these still run; the lock above is the one that policy speaks of. */
-    (void)madvise(memory, pool->mapped_bytes, MADV_DONTDUMP);
-    (void)madvise(memory, pool->mapped_bytes, MADV_WIPEONFORK);
+    bool is_guarded = madvise(memory, pool->mapped_bytes, MADV_DONTDUMP) == 0;
+    is_guarded = madvise(memory, pool->mapped_bytes, MADV_WIPEONFORK) == 0 && is_guarded;
+    LH_ENSURE((pool->is_locked && is_guarded) || policy == LH_LOCK_BEST_EFFORT, LH_NO_MEMORY);
     return lh_ok();
 }
 
 static lh_status fill_free_stack(struct lh_secret_pool *pool)
 {
     pool->free_stack = calloc(pool->slots, sizeof(*pool->free_stack));
-    LH_ENSURE(pool->free_stack != NULL, LH_NO_MEMORY);
+    pool->is_taken = calloc(pool->slots, sizeof(*pool->is_taken));
+    LH_ENSURE(pool->free_stack != NULL && pool->is_taken != NULL, LH_NO_MEMORY);
     for (size_t i = 0; i < pool->slots; i++) {
         pool->free_stack[i] = (uint32_t)(pool->slots - 1 - i);
     }
@@ -94,8 +95,9 @@ static void drop_pool(struct lh_secret_pool **pool)
 lh_status lh_secret_pool_new(size_t slot_bytes, size_t slots, enum lh_lock_policy policy,
                              struct lh_secret_pool **out_pool)
 {
-    LH_ENSURE(slot_bytes > 0 && slots > 0 && slots < UINT32_MAX, LH_INVALID);
-    LH_ENSURE(slot_bytes <= POOL_MAX_BYTES / slots, LH_INVALID);
+    LH_ENSURE(slots > 0 && slots <= POOL_MAX_BYTES / SLOT_ALIGN, LH_INVALID);
+    LH_ENSURE(slot_bytes > 0 && slot_bytes <= POOL_MAX_BYTES, LH_INVALID);
+    LH_ENSURE(round_up(slot_bytes, SLOT_ALIGN) <= POOL_MAX_BYTES / slots, LH_INVALID);
     LH_CLEANUP(drop_pool) struct lh_secret_pool *pool = calloc(1, sizeof(*pool));
     LH_ENSURE(pool != NULL, LH_NO_MEMORY);
     pool->magic = POOL_MAGIC;
@@ -120,6 +122,7 @@ void lh_secret_pool_free(struct lh_secret_pool *pool)
         (void)munmap(pool->memory, pool->mapped_bytes);
     }
     free(pool->free_stack);
+    free(pool->is_taken);
     pool->magic = 0;
     free(pool);
 }
@@ -129,7 +132,9 @@ lh_status lh_secret_pool_take(struct lh_secret_pool *pool, void **out_slot)
     LH_MAGIC_CHECK(pool, POOL_MAGIC);
     LH_ENSURE(pool->free_count > 0, LH_NO_MEMORY);
     pool->free_count--;
-    *out_slot = pool->memory + (size_t)pool->free_stack[pool->free_count] * pool->slot_bytes;
+    uint32_t index = pool->free_stack[pool->free_count];
+    pool->is_taken[index] = true;
+    *out_slot = pool->memory + (size_t)index * pool->slot_bytes;
     return lh_ok();
 }
 
@@ -139,11 +144,13 @@ void lh_secret_pool_give(struct lh_secret_pool *pool, void *slot)
         return;
     }
     LH_MAGIC_CHECK(pool, POOL_MAGIC);
-    size_t offset = (size_t)((uint8_t *)slot - pool->memory);
+    uintptr_t offset = (uintptr_t)slot - (uintptr_t)pool->memory;
     LH_BUG_IF(offset >= pool->slot_bytes * pool->slots || offset % pool->slot_bytes != 0);
-    LH_BUG_IF(pool->free_count >= pool->slots);
+    uint32_t index = (uint32_t)(offset / pool->slot_bytes);
+    LH_BUG_IF(!pool->is_taken[index]);
     lh_wipe(slot, pool->slot_bytes);
-    pool->free_stack[pool->free_count] = (uint32_t)(offset / pool->slot_bytes);
+    pool->is_taken[index] = false;
+    pool->free_stack[pool->free_count] = index;
     pool->free_count++;
 }
 

@@ -31,13 +31,14 @@ void lh_key_fini(struct lh_key *key);
 
 /* What to do if the kernel refuses to lock memory. */
 enum lh_lock_policy {
-    LH_LOCK_REQUIRED,   /* creation fails with NO_MEMORY */
+    LH_LOCK_REQUIRED, /* creation fails with NO_MEMORY, also where it cannot be kept out of dumps */
     LH_LOCK_BEST_EFFORT /* goes on unlocked; lh_secret_pool_is_locked tells */
 };
 
 /*
  * A pool of equal slots in memory that is locked (mlock), excluded from dumps (MADV_DONTDUMP)
- * and zero in forked children (MADV_WIPEONFORK). For one thread at a time.
+ * and zero in forked children (MADV_WIPEONFORK). A child may only free it. For one thread at a
+ * time.
  */
 struct lh_secret_pool;
 

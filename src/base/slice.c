@@ -101,8 +101,8 @@ lh_status lh_cursor_view(struct lh_cursor *cursor, size_t len, lh_slice *out_vie
 {
     LH_ENSURE(cursor->rest.len >= len, LH_MALFORMED);
     *out_view = lh_slice_of(cursor->rest.ptr, len);
-    cursor->rest = len == 0 ? cursor->rest
-                            : lh_slice_of(cursor->rest.ptr + len, cursor->rest.len - len);
+    cursor->rest =
+        len == 0 ? cursor->rest : lh_slice_of(cursor->rest.ptr + len, cursor->rest.len - len);
     return lh_ok();
 }
 

@@ -7,6 +7,8 @@
 
 #include "base/status.h"
 
+#include <limits.h>
+
 /* A slice over a string literal, without its NUL. */
 #define LH_SLICE_LITERAL(literal) ((lh_slice){(const uint8_t *)("" literal), sizeof(literal) - 1})
 
@@ -16,7 +18,13 @@
 #define LH_SLICE_EMPTY ((lh_slice){NULL, 0})
 
 /* printf arguments for "%.*s": LH_SLICE_ARG(s). For texts that are known to be printable. */
-#define LH_SLICE_ARG(s) (int)(s).len, (const char *)(s).ptr
+#define LH_SLICE_ARG(s) lh_slice_print_len(s), (const char *)(s).ptr
+
+/* The length as printf takes it: a longer slice is cut, for a negative precision has no bound. */
+static inline int lh_slice_print_len(lh_slice s)
+{
+    return s.len < INT_MAX ? (int)s.len : INT_MAX;
+}
 
 static inline lh_slice lh_slice_of(const void *ptr, size_t len)
 {

@@ -6,6 +6,7 @@
 
 #include "base/buf.h"
 
+#include <errno.h>
 #include <fcntl.h>
 #include <sys/file.h>
 #include <sys/stat.h>
@@ -14,7 +15,7 @@
 
 #include "base/banned.h"
 
-/* A boot id, a space, a signed 64-bit number and a line end fit. */
+/* A boot id, a space, a 64-bit number and a line end fit. */
 #define CLOCK_LINE_MAX ((size_t)80)
 #define MS_PER_S 1000U
 #define NS_PER_MS 1000000U
@@ -45,11 +46,12 @@ static void close_descriptor(int *fd)
     }
 }
 
+/* Errors: ABSENT (no such file), CLOCK_DOWN. */
 static lh_status read_small_file(int dir_fd, const char *path, char *out_text, size_t size,
                                  size_t *out_len)
 {
     LH_CLEANUP(close_descriptor) int fd = openat(dir_fd, path, O_RDONLY | O_CLOEXEC);
-    LH_ENSURE(fd >= 0, LH_CLOCK_DOWN);
+    LH_ENSURE(fd >= 0, errno == ENOENT ? LH_ABSENT : LH_CLOCK_DOWN);
     ssize_t len = read(fd, out_text, size);
     LH_ENSURE(len >= 0, LH_CLOCK_DOWN);
     *out_len = (size_t)len;
@@ -59,14 +61,15 @@ static lh_status read_small_file(int dir_fd, const char *path, char *out_text, s
 static lh_status read_boot_id(char out_id[LH_BOOT_ID_BYTES])
 {
     size_t len;
-    LH_TRY(read_small_file(AT_FDCWD, "/proc/sys/kernel/random/boot_id", out_id, LH_BOOT_ID_BYTES,
-                           &len));
-    LH_ENSURE(len == LH_BOOT_ID_BYTES, LH_CLOCK_DOWN);
+    lh_status status = read_small_file(AT_FDCWD, "/proc/sys/kernel/random/boot_id", out_id,
+                                       LH_BOOT_ID_BYTES, &len);
+    LH_ENSURE(lh_is_ok(status) && len == LH_BOOT_ID_BYTES, LH_CLOCK_DOWN);
     return lh_ok();
 }
 
 /* Reads the offset if the line is of this boot. Errors: ABSENT (of another boot), CLOCK_DOWN. */
-static lh_status parse_line(lh_slice line, const char boot_id[LH_BOOT_ID_BYTES], int64_t *out_offset)
+static lh_status parse_line(lh_slice line, const char boot_id[LH_BOOT_ID_BYTES],
+                            int64_t *out_offset)
 {
     LH_ENSURE(line.len > LH_BOOT_ID_BYTES + 2, LH_ABSENT);
     lh_slice id = lh_slice_cut(line, 0, LH_BOOT_ID_BYTES);
@@ -79,18 +82,23 @@ static lh_status parse_line(lh_slice line, const char boot_id[LH_BOOT_ID_BYTES],
     return lh_ok();
 }
 
+/*
+ * Only a missing file or another boot's may be replaced: writing a new offset because of a
+ * passing failure would move time for all processes. Errors: ABSENT, CLOCK_DOWN.
+ */
 static lh_status read_offset(int run_fd, const char boot_id[LH_BOOT_ID_BYTES], int64_t *out_offset)
 {
     char line[CLOCK_LINE_MAX];
     size_t len;
-    LH_ENSURE(lh_is_ok(read_small_file(run_fd, "clock", line, sizeof(line), &len)), LH_ABSENT);
+    LH_TRY(read_small_file(run_fd, "clock", line, sizeof(line), &len));
     return parse_line(lh_slice_of(line, len), boot_id, out_offset);
 }
 
 static lh_status write_line(int run_fd, lh_slice line)
 {
-    LH_CLEANUP(close_descriptor) int fd =
-        openat(run_fd, "clock.new", O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW, 0640);
+    LH_CLEANUP(close_descriptor)
+    int fd =
+        openat(run_fd, "clock.new", O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW, 0600);
     LH_ENSURE(fd >= 0, LH_CLOCK_DOWN);
     LH_ENSURE(write(fd, line.ptr, line.len) == (ssize_t)line.len, LH_CLOCK_DOWN);
     LH_ENSURE(renameat(run_fd, "clock.new", run_fd, "clock") == 0, LH_CLOCK_DOWN);
@@ -111,20 +119,26 @@ static lh_status write_offset(int run_fd, const struct lh_host *host,
     return lh_ok();
 }
 
+/* Two first processes after a boot: the lock on the directory lets one of them write. */
+static lh_status found_offset(int run_fd, const struct lh_host *host,
+                              const char boot_id[LH_BOOT_ID_BYTES], int64_t *out_offset)
+{
+    LH_ENSURE(flock(run_fd, LOCK_EX) == 0, LH_CLOCK_DOWN);
+    lh_status status = read_offset(run_fd, boot_id, out_offset);
+    return status.code == LH_ABSENT ? write_offset(run_fd, host, boot_id, out_offset) : status;
+}
+
 lh_status lh_clock_open(const struct lh_host *host, const char *run_path,
                         struct lh_clock *out_clock)
 {
     char boot_id[LH_BOOT_ID_BYTES];
     LH_TRY(read_boot_id(boot_id));
-    LH_CLEANUP(close_descriptor) int run_fd =
-        open(run_path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    LH_CLEANUP(close_descriptor) int run_fd = open(run_path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
     LH_ENSURE(run_fd >= 0, LH_CLOCK_DOWN);
-    /* Two first processes after a boot: the lock on the directory lets one of them write. */
-    LH_ENSURE(flock(run_fd, LOCK_EX) == 0, LH_CLOCK_DOWN);
     int64_t offset_ms;
     lh_status status = read_offset(run_fd, boot_id, &offset_ms);
     if (status.code == LH_ABSENT) {
-        status = write_offset(run_fd, host, boot_id, &offset_ms);
+        status = found_offset(run_fd, host, boot_id, &offset_ms);
     }
     LH_TRY(status);
     *out_clock = (struct lh_clock){host, offset_ms};

@@ -6,11 +6,12 @@
 
 #include <leasehold/host.h>
 
-/* Longest line; the rest is cut, for a log line is no format. */
+/* Longest line before escaping; the rest is cut, for a log line is no format. */
 #define LH_LOG_LINE_BYTES 1024U
 
 /*
- * Formats and logs one line. Bytes outside printable ASCII become \xNN.
+ * Formats and logs one line. Bytes outside printable ASCII and the backslash become \xNN, so that
+ * no client can end a line or write what looks like an escaped byte.
  * host  its log is called; format: printf rules; arguments are never secrets.
  */
 void lh_log(const struct lh_host *host, enum lh_log_level level, const char *format, ...)

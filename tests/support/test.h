@@ -23,7 +23,7 @@
     do {                                                                                           \
         lh_status assert_status_got_ = (call);                                                     \
         if (assert_status_got_.code != (expected_code)) {                                          \
-            fail_msg("%s: got %s, expected %s", #call, lh_status_name(assert_status_got_),          \
+            fail_msg("%s: got %s, expected %s", #call, lh_status_name(assert_status_got_),         \
                      lh_status_name(lh_status_of(expected_code)));                                 \
         }                                                                                          \
     } while (0)
