@@ -13,7 +13,7 @@
 static size_t escape_byte(char *out, uint8_t byte)
 {
     static const char hex[] = "0123456789abcdef";
-    if (byte >= 0x20 && byte < 0x7f && byte != '\\') {
+    if (byte >= 0x20 && byte < 0x7f) {
         out[0] = (char)byte;
         return 1;
     }

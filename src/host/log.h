@@ -10,8 +10,8 @@
 #define LH_LOG_LINE_BYTES 1024U
 
 /*
- * Formats and logs one line. Bytes outside printable ASCII and the backslash become \xNN, so that
- * no client can end a line or write what looks like an escaped byte.
+ * Formats and logs one line. Bytes outside printable ASCII become \xNN, so that no client can end
+ * a line. Values that a client chose and that must be told apart are escaped by the caller.
  * host  its log is called; format: printf rules; arguments are never secrets.
  */
 void lh_log(const struct lh_host *host, enum lh_log_level level, const char *format, ...)

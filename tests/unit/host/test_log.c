@@ -43,15 +43,6 @@ static void test_log__nothing_ends_a_line_or_moves_a_terminal(void **state)
     assert_string_equal(sink.line, "a\\x0d\\x0ab\\x09c\\x1b[2J\\x7f\\x01\\xc2\\x85\\xe2\\x80\\xa8");
 }
 
-static void test_log__what_looks_escaped_was_escaped(void **state)
-{
-    (void)state;
-    struct sink sink = {.lines = 0};
-    struct lh_host host = {.self = &sink, .log = keep_line};
-    lh_log(&host, LH_LOG_ERROR, "%s", "a\\x0ab");
-    assert_string_equal(sink.line, "a\\x5cx0ab");
-}
-
 static void test_log__every_byte_is_printable(void **state)
 {
     (void)state;
@@ -85,7 +76,6 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_log__formats_and_passes_the_level),
         cmocka_unit_test(test_log__nothing_ends_a_line_or_moves_a_terminal),
-        cmocka_unit_test(test_log__what_looks_escaped_was_escaped),
         cmocka_unit_test(test_log__every_byte_is_printable),
         cmocka_unit_test(test_log__a_long_line_is_cut),
     };
