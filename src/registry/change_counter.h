@@ -8,20 +8,25 @@
 
 #include "base/slice.h"
 
-/* Fixed for the life of a home: 2^18 tenants ever made. 2 MiB, sparse. */
+/* Fixed for the life of a home: 2^18 tenants ever made. 2 MiB, allocated in full. */
 #define LH_COUNTER_SLOTS 262144U
 #define LH_COUNTER_ID_BYTES 16U
 #define LH_COUNTER_PLATFORM_SLOT 0U
 
 struct lh_counters;
 
-/* Makes the file; must not exist. id: random. mode: of the new file. Errors: EXISTS, UNREADABLE, NO_SPACE. */
+/*
+ * Makes the file with all counters at 0. It appears whole or not at all, and all its blocks are
+ * there: a raise on a full disk would otherwise kill the process that makes it.
+ * path  must not exist; id: random; mode: of the new file, whatever the umask.
+ * Errors: EXISTS, UNREADABLE, NO_SPACE, TOO_LARGE (the path), NO_MEMORY.
+ */
 LH_MUST_USE lh_status lh_counters_create(const char *path, const uint8_t id[LH_COUNTER_ID_BYTES],
                                          unsigned mode);
 /*
  * Maps the file.
  * expected_id  the registry's; may_write: map it writable.
- * Errors: COUNTERS_DOWN (missing, other id, other size).
+ * Errors: COUNTERS_DOWN (missing, other id, other size or format), NO_MEMORY.
  */
 LH_MUST_USE lh_status lh_counters_open(const char *path,
                                        const uint8_t expected_id[LH_COUNTER_ID_BYTES],
@@ -32,7 +37,7 @@ void lh_counters_close(struct lh_counters *counters);
 /* Present value (acquire). Errors: COUNTERS_DOWN (slot out of range). Never blocks. */
 LH_MUST_USE lh_status lh_counters_read(const struct lh_counters *counters, uint32_t slot,
                                        uint64_t *out_value);
-/* Raises a counter (atomic add, release). Errors: COUNTERS_DOWN. */
+/* Raises a counter (atomic add). Errors: COUNTERS_DOWN (out of range, mapped read-only). */
 LH_MUST_USE lh_status lh_counters_raise(struct lh_counters *counters, uint32_t slot);
 /*
  * Whether the file at the path is still the mapped one and has its id; called now and then (it

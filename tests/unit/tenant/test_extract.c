@@ -105,6 +105,9 @@ static void test_extract__matches_bases_at_label_boundaries_only(void **state)
     assert_refused("acme.evilexample.com", NULL, LH_ABSENT);
     assert_refused("acme.example.com.evil.test", NULL, LH_ABSENT);
     assert_refused("acme-example.com", NULL, LH_ABSENT);
+    struct lh_tenant_hint hint;
+    assert_ok(extract(EVERYWHERE, "acmeexample.com", "globex", NULL, &hint));
+    assert_false(hint.has_subdomain);
 }
 
 static void test_extract__refuses_two_labels_below_a_base(void **state)
@@ -120,6 +123,11 @@ static void test_extract__the_longest_base_decides(void **state)
     (void)state;
     assert_subdomain("acme.eu.example.com", "acme");
     assert_refused("eu.example.com", NULL, LH_ABSENT);
+    const lh_slice longest_first[] = {bases[1], bases[0]};
+    const struct lh_tenant_sources sources = {LH_TENANT_FROM_SUBDOMAIN, longest_first, 2};
+    struct lh_tenant_hint hint;
+    assert_ok(lh_tenant_extract(&sources, LH_SLICE_LITERAL("acme.eu.example.com"), NULL, 0, &hint));
+    assert_slice_text(lh_tenant_id_view(&hint.from_subdomain), "acme");
 }
 
 static void test_extract__refuses_labels_that_are_no_tenant_ids(void **state)
