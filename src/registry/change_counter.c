@@ -19,11 +19,11 @@
 
 #include "base/banned.h"
 
-#define COUNTERS_MAGIC  0x63686e67U
+#define COUNTERS_MAGIC 0x63686e67U
 #define COUNTERS_FORMAT 1U
 /* Counters begin on a page of their own. */
 #define HEADER_BYTES ((size_t)4096)
-#define FILE_BYTES   (HEADER_BYTES + (size_t)LH_COUNTER_SLOTS * sizeof(uint64_t))
+#define FILE_BYTES (HEADER_BYTES + (size_t)LH_COUNTER_SLOTS * sizeof(uint64_t))
 
 /* As it lies in the file; a file never leaves its machine, so numbers are in its byte order. */
 struct file_header {
@@ -41,9 +41,9 @@ struct lh_counters {
     uint8_t id[LH_COUNTER_ID_BYTES];
     dev_t device;
     ino_t inode;
-    const struct file_header *header; /* the mapping */
-    _Atomic uint64_t *values;         /* inside the mapping */
-    char *path;                       /* owned */
+    void *mapping;            /* FILE_BYTES of it */
+    _Atomic uint64_t *values; /* inside the mapping */
+    char *path;               /* owned */
 };
 
 static void close_descriptor(int *fd)
@@ -97,8 +97,7 @@ static lh_status make_through(const char *draft_path, const char *path,
     return status;
 }
 
-lh_status lh_counters_create(const char *path, const uint8_t id[LH_COUNTER_ID_BYTES],
-                             unsigned mode)
+lh_status lh_counters_create(const char *path, const uint8_t id[LH_COUNTER_ID_BYTES], unsigned mode)
 {
     LH_CLEANUP(lh_buf_fini) struct lh_buf draft_path = lh_buf_bounded(PATH_MAX);
     LH_TRY(lh_buf_add_format(&draft_path, "%s.new.%ld", path, (long)getpid()));
@@ -123,11 +122,11 @@ static lh_status map_file(int fd, struct lh_counters *counters)
     int protection = counters->may_write ? PROT_READ | PROT_WRITE : PROT_READ;
     void *mapping = mmap(NULL, FILE_BYTES, protection, MAP_SHARED, fd, 0);
     LH_ENSURE(mapping != MAP_FAILED, LH_COUNTERS_DOWN);
-    counters->header = mapping;
+    counters->mapping = mapping;
     counters->values = (_Atomic uint64_t *)(void *)((uint8_t *)mapping + HEADER_BYTES);
     counters->device = file.st_dev;
     counters->inode = file.st_ino;
-    LH_ENSURE(is_whole(counters->header, counters->id), LH_COUNTERS_DOWN);
+    LH_ENSURE(is_whole(counters->mapping, counters->id), LH_COUNTERS_DOWN);
     return lh_ok();
 }
 
@@ -164,8 +163,8 @@ void lh_counters_close(struct lh_counters *counters)
         return;
     }
     LH_MAGIC_CHECK(counters, COUNTERS_MAGIC);
-    if (counters->values != NULL) {
-        (void)munmap((uint8_t *)(void *)counters->values - HEADER_BYTES, FILE_BYTES);
+    if (counters->mapping != NULL) {
+        (void)munmap(counters->mapping, FILE_BYTES);
     }
     free(counters->path);
     counters->magic = 0;
@@ -195,6 +194,6 @@ lh_status lh_counters_check_file(const struct lh_counters *counters)
     LH_ENSURE(file.st_dev == counters->device && file.st_ino == counters->inode &&
                   file.st_size == FILE_BYTES,
               LH_COUNTERS_DOWN);
-    LH_ENSURE(is_whole(counters->header, counters->id), LH_COUNTERS_DOWN);
+    LH_ENSURE(is_whole(counters->mapping, counters->id), LH_COUNTERS_DOWN);
     return lh_ok();
 }
