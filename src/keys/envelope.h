@@ -37,9 +37,8 @@ LH_MUST_USE lh_status lh_envelope_open_principal(struct lh_crypto *crypto,
                                                  const struct lh_envelope *envelope,
                                                  struct lh_buf *out_plain);
 /* Opens the state. Errors: ABSENT (no state), TAMPERED, CRYPTO, NO_MEMORY, TOO_LARGE. */
-LH_MUST_USE lh_status lh_envelope_open_state(struct lh_crypto *crypto,
-                                             const struct lh_datakey *key, lh_slice header,
-                                             const struct lh_envelope *envelope,
+LH_MUST_USE lh_status lh_envelope_open_state(struct lh_crypto *crypto, const struct lh_datakey *key,
+                                             lh_slice header, const struct lh_envelope *envelope,
                                              struct lh_buf *out_plain);
 
 #endif

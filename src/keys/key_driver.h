@@ -45,15 +45,21 @@ struct lh_key_driver {
     const char *name;
     unsigned traits;
 
-    /* Makes a tenant KEK; must not exist. Errors: EXISTS, KEY_DOWN, NO_SPACE, CRYPTO. */
+    /* Makes a tenant KEK; must not exist and never have existed. Errors: EXISTS, KEY_DOWN,
+     * UNSAFE_FILE, NO_SPACE, CRYPTO, NO_MEMORY. */
     lh_status (*create_tenant)(void *self, struct lh_crypto *crypto,
                                const struct lh_tenant_uid *uid);
-    /* Destroys a tenant KEK. OK also if it is gone already. Errors: KEY_DOWN. */
+    /* Destroys a tenant KEK for good, and remembers that it was on purpose. OK also if it is gone
+     * already. Errors: KEY_DOWN, UNSAFE_FILE, NO_SPACE. */
     lh_status (*destroy_tenant)(void *self, const struct lh_tenant_uid *uid);
-    /* Wraps a key. Errors: KEY_DOWN, ABSENT (no tenant KEK), CRYPTO, NO_MEMORY. */
+    /* Wraps a key. Errors: KEY_DOWN, ABSENT (tenant KEK destroyed), UNSAFE_FILE, CRYPTO,
+     * NO_MEMORY. */
     lh_status (*wrap)(void *self, struct lh_crypto *crypto, const struct lh_wrap_scope *scope,
                       const struct lh_key *key, struct lh_buf *out_blob);
-    /* Unwraps. Errors: TAMPERED, KEY_DOWN, ABSENT (tenant KEK destroyed), UNSAFE_FILE, CRYPTO. */
+    /* Unwraps. TAMPERED speaks of the blob alone: a manager whose own keys are missing or broken
+     * is KEY_DOWN, so that a damaged keyring makes sessions unknown and never invalid.
+     * Errors: TAMPERED, FUTURE_FORMAT (a newer version wrapped it), KEY_DOWN, ABSENT (tenant KEK
+     * destroyed on purpose), UNSAFE_FILE, CRYPTO, NO_MEMORY. */
     lh_status (*unwrap)(void *self, struct lh_crypto *crypto, const struct lh_wrap_scope *scope,
                         lh_slice blob, struct lh_key *out_key);
     /* Closes; self is gone afterwards. */

@@ -39,8 +39,8 @@ struct lh_node_key {
     struct lh_node_kid kid;
     uint64_t created_ms;
     uint64_t use_from_ms;
-    uint64_t last_use_ms;          /* when its successor takes over; 0 = it has none */
-    struct lh_signing_key *pair;   /* owned by the set */
+    uint64_t last_use_ms;        /* when its successor takes over; 0 = it has none */
+    struct lh_signing_key *pair; /* owned by the set */
 };
 
 /* The keys of this node as one process knows them. For one thread. */
@@ -70,8 +70,8 @@ LH_MUST_USE lh_status lh_node_key_create(struct lh_crypto *crypto, const char *d
  * Removes the files of keys that are no longer verified at now_ms.
  * out_removed  how many. Errors: UNREADABLE, UNSAFE_FILE, TAMPERED, CRYPTO, NO_MEMORY.
  */
-LH_MUST_USE lh_status lh_node_key_retire(struct lh_crypto *crypto, const char *dir,
-                                         uint64_t now_ms, size_t *out_removed);
+LH_MUST_USE lh_status lh_node_key_retire(struct lh_crypto *crypto, const char *dir, uint64_t now_ms,
+                                         size_t *out_removed);
 
 /*
  * Reads the set. Writes nothing.

@@ -1,0 +1,81 @@
+/*
+ * The public halves of a node's keys as a JWK set (RFC 7517, RFC 7518 §6.2.1), for whoever
+ * verifies contexts.
+ */
+#include "codec/base64url.h"
+#include "keys/key_file.h"
+#include "keys/node_key.h"
+#include "keys/node_key_file.h"
+
+#include <errno.h>
+#include <fcntl.h>
+
+#include "base/banned.h"
+
+/* One key takes some 250 bytes. */
+#define JWKS_MAX_BYTES ((size_t)8192)
+
+static lh_status write_jwk(const struct lh_node_key *key, struct lh_buf *out)
+{
+    uint8_t x[LH_ES256_COORDINATE_BYTES];
+    uint8_t y[LH_ES256_COORDINATE_BYTES];
+    LH_TRY(lh_signing_key_public(key->pair, x, y));
+    /* A kid is [a-z0-9-]: it needs no escaping. */
+    LH_TRY(lh_buf_add_format(out,
+                             "{\"alg\":\"ES256\",\"crv\":\"P-256\",\"kid\":\"%.*s\","
+                             "\"kty\":\"EC\",\"use\":\"sig\",\"x\":\"",
+                             (int)key->kid.len, key->kid.text));
+    LH_TRY(lh_base64url_add(out, LH_SLICE_OF(x)));
+    LH_TRY(lh_buf_add_text(out, "\",\"y\":\""));
+    LH_TRY(lh_base64url_add(out, LH_SLICE_OF(y)));
+    return lh_buf_add_text(out, "\"}");
+}
+
+lh_status lh_node_keys_write_jwks(const struct lh_node_keys *keys, uint64_t now_ms,
+                                  struct lh_buf *out)
+{
+    LH_TRY(lh_buf_add_text(out, "{\"keys\":["));
+    bool is_first = true;
+    for (size_t i = 0; i < lh_node_keys_count(keys); i++) {
+        const struct lh_node_key *key = lh_node_keys_at(keys, i);
+        if (lh_node_key_is_over(key, now_ms)) {
+            continue;
+        }
+        if (!is_first) {
+            LH_TRY(lh_buf_add_text(out, ","));
+        }
+        LH_TRY(write_jwk(key, out));
+        is_first = false;
+    }
+    return lh_buf_add_text(out, "]}");
+}
+
+/* Opens the directory of a path and names the file in it. */
+static int open_parent(const char *path, const char **out_name)
+{
+    const char *slash = strrchr(path, '/');
+    if (slash == NULL) {
+        *out_name = path;
+        return open(".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    }
+    *out_name = slash + 1;
+    LH_CLEANUP(lh_buf_fini) struct lh_buf parent = LH_BUF_EMPTY;
+    size_t parent_len = slash == path ? 1 : (size_t)(slash - path);
+    if (!lh_is_ok(lh_buf_add(&parent, lh_slice_of(path, parent_len))) ||
+        !lh_is_ok(lh_buf_terminate(&parent))) {
+        return -1;
+    }
+    return open((const char *)parent.ptr, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+}
+
+lh_status lh_node_keys_publish(const struct lh_node_keys *keys, const char *path, unsigned mode,
+                               uint64_t now_ms)
+{
+    LH_CLEANUP(lh_buf_fini) struct lh_buf text = lh_buf_bounded(JWKS_MAX_BYTES);
+    LH_TRY(lh_node_keys_write_jwks(keys, now_ms, &text));
+    LH_TRY(lh_buf_add_text(&text, "\n"));
+    const char *name;
+    LH_CLEANUP(lh_key_fd_close) int dir_fd = open_parent(path, &name);
+    LH_ENSURE(dir_fd >= 0, LH_UNREADABLE);
+    return lh_key_file_write(dir_fd, name, lh_buf_view(&text), LH_KEY_FILE_REPLACE, mode);
+}
