@@ -94,6 +94,7 @@ static inline lh_status lh_status_of(enum lh_code code)
     return (lh_status){code};
 }
 
+/* Whether a call did what it was asked to. */
 static inline bool lh_is_ok(lh_status status)
 {
     return status.code == LH_OK;

@@ -26,6 +26,7 @@ static inline int lh_slice_print_len(lh_slice s)
     return s.len < INT_MAX ? (int)s.len : INT_MAX;
 }
 
+/* Borrows len bytes at ptr. */
 static inline lh_slice lh_slice_of(const void *ptr, size_t len)
 {
     return (lh_slice){(const uint8_t *)ptr, len};
@@ -88,6 +89,7 @@ struct lh_cursor {
     lh_slice rest; /* what is not read yet; borrowed */
 };
 
+/* A cursor at the beginning of s, borrowed for its life. */
 static inline struct lh_cursor lh_cursor_over(lh_slice s)
 {
     return (struct lh_cursor){s};

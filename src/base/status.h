@@ -26,6 +26,7 @@
 /* Runs fini(&object) when the object's scope ends, whichever way it ends. */
 #define LH_CLEANUP(fini) __attribute__((cleanup(fini)))
 
+/* The status OK. */
 static inline lh_status lh_ok(void)
 {
     return lh_status_of(LH_OK);
