@@ -65,8 +65,8 @@ static lh_status derive_keys(struct lh_crypto *crypto, const struct lh_datakey_i
 /* A caller of the cache can do nothing about these but wait. */
 static lh_status as_seen_by_callers(lh_status status)
 {
-    bool is_fault_of_manager = status.code == LH_UNSAFE_FILE || status.code == LH_INVALID;
-    return is_fault_of_manager ? lh_status_of(LH_KEY_DOWN) : status;
+    bool is_fault_of_driver = status.code == LH_UNSAFE_FILE || status.code == LH_INVALID;
+    return is_fault_of_driver ? lh_status_of(LH_KEY_DOWN) : status;
 }
 
 static lh_status unwrap_key(struct fetch *fetch, struct lh_crypto *crypto)

@@ -154,7 +154,7 @@ class WordsTest(CheckCase):
     def test_good(self):
         self.assert_passes('check_words', {
             'src/base/a.c': '/* data */\nint database = value.mv_data + p->data + LH_LOG_INFO; /* info */\n',
-            'src/crypto/hkdf.c': 'int f(int info);\n', 'tools/x.py': 'data = 1\n',
+            'src/crypto/a.c': 'int lh_hkdf(int info);\n', 'tools/x.py': 'data = 1\n',
             'README.md': 'Data is information. See /etc/nginx and /tmp/x.\n'})
 
     def test_bad(self):
