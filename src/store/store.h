@@ -1,7 +1,7 @@
 /*
- * A session store with whatever driver, checked once around the driver: arguments, reply against
- * question, counters. And the queue by which a loop writes without writing: touches and urgent
- * writes go to the host's write lane in batches.
+ * A session store with whatever driver, checked once around the driver: arguments, and the reply
+ * against the question. Each record is stored behind the key of its place; what answers for
+ * another key is never handed out. Safe for several threads if the driver is; both of ours are.
  */
 #ifndef LH_STORE_STORE_H
 #define LH_STORE_STORE_H
@@ -32,16 +32,19 @@ void lh_store_close(struct lh_store *store);
 /* The driver's traits, bits of enum lh_store_trait. */
 unsigned lh_store_traits(const struct lh_store *store);
 
-/* The contract's operations; see store_driver.h for each. Rows are checked on the way out:
- * a record whose indexes do not fit its place is FOREIGN. */
+/*
+ * The contract's operations; see store_driver.h for each. All answer INVALID for a key, row or
+ * count that cannot be, and for a write to a store that was opened read-only. A record that does
+ * not answer for its place is FOREIGN.
+ */
 LH_MUST_USE lh_status lh_store_load(struct lh_store *store, struct lh_op *op,
                                     const struct lh_session_key *key, struct lh_buf *scratch,
                                     struct lh_store_row *out_row);
-/* See lh_store_driver.create. */
+/* See lh_store_driver.create. Errors also: TOO_LARGE (record over LH_STORE_RECORD_MAX_BYTES). */
 LH_MUST_USE lh_status lh_store_create(struct lh_store *store, struct lh_op *op,
                                       const struct lh_session_key *key,
                                       const struct lh_store_row *row);
-/* See lh_store_driver.swap. */
+/* See lh_store_driver.swap. Errors also: TOO_LARGE. */
 LH_MUST_USE lh_status lh_store_swap(struct lh_store *store, struct lh_op *op,
                                     const struct lh_session_key *key, uint64_t expected_generation,
                                     const struct lh_store_row *row);
@@ -57,7 +60,10 @@ LH_MUST_USE lh_status lh_store_quarantine(struct lh_store *store, struct lh_op *
 /* See lh_store_driver.touch. */
 LH_MUST_USE lh_status lh_store_touch(struct lh_store *store, const struct lh_store_touch *touches,
                                      size_t count);
-/* See lh_store_driver.list. Errors also: INVALID (the store cannot list). */
+/*
+ * See lh_store_driver.list. Rows that do not fit their place are counted in page->misplaced and
+ * not passed on. Errors also: INVALID (the store cannot list).
+ */
 LH_MUST_USE lh_status lh_store_list(struct lh_store *store, const struct lh_tenant_uid *uid,
                                     uint32_t bucket, const struct lh_user_tag *user_tag,
                                     struct lh_store_page *page,
@@ -66,7 +72,7 @@ LH_MUST_USE lh_status lh_store_list(struct lh_store *store, const struct lh_tena
                                     void *context);
 /* See lh_store_driver.sweep. */
 LH_MUST_USE lh_status lh_store_sweep(struct lh_store *store, uint64_t now_ms, size_t max_rows,
-                                     size_t *out_removed);
+                                     size_t *out_handled);
 /* See lh_store_driver.sync. */
 LH_MUST_USE lh_status lh_store_sync(struct lh_store *store);
 /* See lh_store_driver.maintain. */

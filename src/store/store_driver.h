@@ -43,12 +43,18 @@ struct lh_store_row {
 /* Largest record any store must take: fixed header, principal and 64 KiB of state. */
 #define LH_STORE_RECORD_MAX_BYTES ((size_t)72 * 1024)
 
-/* One page of a listing. */
+/*
+ * One page of a listing. Begin with LH_STORE_PAGE_FIRST and pass it again until is_last: a page
+ * may be empty and not the last.
+ */
 struct lh_store_page {
-    struct lh_session_key after; /* in: where the last page ended */
-    bool is_first;               /* in: start from the beginning */
+    struct lh_session_key after; /* where the last page ended; set for the next */
+    bool is_first;               /* in: start from the beginning; cleared */
     bool is_last;                /* out: nothing follows */
+    size_t misplaced;            /* out: rows left out because they do not fit their place */
 };
+
+#define LH_STORE_PAGE_FIRST ((struct lh_store_page){.is_first = true})
 
 /* One coalesced touch. */
 struct lh_store_touch {
@@ -75,14 +81,16 @@ struct lh_store_driver {
      * Reads one place. Never writes. On PENDING drivers the row is valid when the op completes.
      * scratch  the record's bytes are copied here; out_row->record points into it.
      * An empty place is OK with LH_PLACE_EMPTY.
-     * Errors: STORE_DOWN, TIMEOUT, FOREIGN (the place answers for another key), NO_MEMORY.
+     * Errors: STORE_DOWN, TIMEOUT, TAMPERED (what lies there is no row), FUTURE_FORMAT, FOREIGN
+     * (the place answers for another key), NO_MEMORY.
      */
     lh_status (*load)(void *self, struct lh_op *op, const struct lh_session_key *key,
                       struct lh_buf *scratch, struct lh_store_row *out_row);
 
     /*
      * Puts a record into an empty place and into the indexes.
-     * Errors: EXISTS (a record is there), REVOKED (a tombstone is), NO_SPACE, STORE_DOWN.
+     * Errors: EXISTS (a record is there), REVOKED (a tombstone is), TAMPERED (something that is
+     * no row is), NO_SPACE, STORE_DOWN.
      */
     lh_status (*create)(void *self, struct lh_op *op, const struct lh_session_key *key,
                         const struct lh_store_row *row);
@@ -90,7 +98,8 @@ struct lh_store_driver {
     /*
      * Replaces a record if its generation is still expected; the new row's generation must be
      * expected + 1. Keeps the later of the two last touches.
-     * Errors: CONFLICT (other generation), ABSENT, REVOKED, QUARANTINED, NO_SPACE, STORE_DOWN.
+     * Errors: CONFLICT (other generation), ABSENT, REVOKED, QUARANTINED, TAMPERED, NO_SPACE,
+     * STORE_DOWN.
      */
     lh_status (*swap)(void *self, struct lh_op *op, const struct lh_session_key *key,
                       uint64_t expected_generation, const struct lh_store_row *row);
@@ -113,22 +122,25 @@ struct lh_store_driver {
                         uint64_t now_ms);
 
     /*
-     * Marks a record as set aside. OK also if nothing is there.
+     * Marks a record as set aside. OK also if nothing is there. What is no row can never be
+     * opened and needs no mark.
      * Errors: NO_SPACE, STORE_DOWN.
      */
     lh_status (*quarantine)(void *self, struct lh_op *op, const struct lh_session_key *key);
 
     /*
-     * Moves last touches forward in one transaction; touches of places that hold no record, and
-     * touches older than what is there, do nothing. Not more than LH_STORE_BATCH_ROWS.
-     * Errors: NO_SPACE, STORE_DOWN: none of them is made.
+     * Moves last touches forward; touches of places that hold no record, of records that are set
+     * aside, touches older than what is there or later than its end do nothing. Not more than LH_STORE_BATCH_ROWS;
+     * the driver may cut them into several transactions.
+     * Errors: NO_SPACE, STORE_DOWN: some of them may have been made.
      */
     lh_status (*touch)(void *self, const struct lh_store_touch *touches, size_t count);
 
     /*
      * Lists sessions of one bucket, of one user if user_tag is given, in key order. each is
      * called for every record (not for tombstones) with its key and row, views valid during the
-     * call; it returns false to end the page early. Optional (trait SCANS).
+     * call; it holds no lock of the driver and may call any operation; it returns false to end
+     * the page early. Optional (trait SCANS).
      * Errors: STORE_DOWN.
      */
     lh_status (*list)(void *self, const struct lh_tenant_uid *uid, uint32_t bucket,
@@ -138,11 +150,12 @@ struct lh_store_driver {
                       void *context);
 
     /*
-     * Removes records and tombstones whose time is over, at most max_rows (<= LH_STORE_BATCH_ROWS).
-     * out_removed  how many; fewer than max_rows means none is left.
+     * Removes records and tombstones whose time is over. Looks at max_rows at most (1 to
+     * LH_STORE_BATCH_ROWS) and may stop earlier so as not to keep other writers waiting.
+     * out_handled  rows that were removed, or found alive and filed anew; 0 means nothing is due.
      * Errors: STORE_DOWN, NO_SPACE.
      */
-    lh_status (*sweep)(void *self, uint64_t now_ms, size_t max_rows, size_t *out_removed);
+    lh_status (*sweep)(void *self, uint64_t now_ms, size_t max_rows, size_t *out_handled);
 
     /* Makes what is written survive a power loss. Optional: nothing to do. Blocks. */
     lh_status (*sync)(void *self);

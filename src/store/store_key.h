@@ -23,9 +23,12 @@ static inline lh_slice lh_lease_id_view(const struct lh_lease_id *lease)
 /* The place of one session. */
 struct lh_session_key {
     struct lh_tenant_uid uid;
-    uint32_t bucket; /* < 2^11 */
+    uint32_t bucket; /* < LH_STORE_BUCKETS_MAX */
     struct lh_lease_id lease;
 };
+
+/* Buckets of one tenant are fewer than this. */
+#define LH_STORE_BUCKETS_MAX 2048U
 
 /* uid ‖ bucket ‖ lease id. */
 #define LH_SESSION_KEY_BYTES (LH_TENANT_UID_BYTES + 4U + LH_LEASE_ID_BYTES)
@@ -40,11 +43,21 @@ void lh_store_key_session(const struct lh_session_key *key,
                           uint8_t out_bytes[LH_SESSION_KEY_BYTES]);
 /* Reads it back. Errors: MALFORMED. */
 LH_MUST_USE lh_status lh_store_key_parse_session(lh_slice bytes, struct lh_session_key *out_key);
+/* Whether two keys name the same place. */
+bool lh_session_key_is_equal(const struct lh_session_key *a, const struct lh_session_key *b);
+/* Orders keys as their written forms sort. returns: < 0, 0, > 0. */
+int lh_session_key_compare(const struct lh_session_key *a, const struct lh_session_key *b);
 /* Writes the key of a session in the index of its user. */
 void lh_store_key_user(const struct lh_session_key *key, const struct lh_user_tag *tag,
                        uint8_t out_bytes[LH_USER_INDEX_KEY_BYTES]);
 /* Writes the key of a session in the index of ends; sorts by time. */
 void lh_store_key_expiry(uint64_t end_ms, const struct lh_session_key *key,
                          uint8_t out_bytes[LH_EXPIRY_INDEX_KEY_BYTES]);
+/* Reads an entry of the index of users back. Errors: MALFORMED. */
+LH_MUST_USE lh_status lh_store_key_parse_user(lh_slice bytes, struct lh_session_key *out_key,
+                                              struct lh_user_tag *out_tag);
+/* Reads an entry of the index of ends back. Errors: MALFORMED. */
+LH_MUST_USE lh_status lh_store_key_parse_expiry(lh_slice bytes, uint64_t *out_end_ms,
+                                                struct lh_session_key *out_key);
 
 #endif

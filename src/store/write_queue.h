@@ -13,9 +13,10 @@ struct lh_write_queue;
 
 struct lh_write_queue_counts {
     uint64_t touches_made;
-    uint64_t touches_dropped;
+    uint64_t touches_dropped; /* the queue was full */
+    uint64_t touches_failed;  /* the store refused the batch */
     uint64_t urgent_made;
-    uint64_t urgent_failed;
+    uint64_t urgent_failed;   /* the queue was full or the store refused */
 };
 
 /*

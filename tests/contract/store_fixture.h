@@ -1,0 +1,45 @@
+/*
+ * What every test of a session store stands on: a fresh store of a given driver in a directory
+ * of its own, keys of two tenants, rows with recognisable content.
+ */
+#ifndef LH_TESTS_CONTRACT_STORE_FIXTURE_H
+#define LH_TESTS_CONTRACT_STORE_FIXTURE_H
+
+#include "support/test.h"
+
+#include "store/store.h"
+
+/* The moment at which most tests play. */
+#define NOW_MS ((uint64_t)1700000000000)
+#define HOUR_MS ((uint64_t)3600 * 1000)
+
+struct fixture {
+    const char *driver_name;
+    char path[256]; /* of the store's directory, inside a fresh one */
+    struct lh_store_options options;
+    struct lh_store *store;
+};
+
+/* Makes the directory and opens the store; map and reserve are the driver's own if 0. */
+void fixture_open(struct fixture *fixture, const char *driver_name, uint64_t map_bytes,
+                  uint64_t reserve_bytes);
+/* Closes and opens again. */
+void fixture_reopen(struct fixture *fixture);
+/* Closes and removes everything. */
+void fixture_close(struct fixture *fixture);
+
+/* The place of session n of tenant t in a bucket. */
+struct lh_session_key key_of(unsigned tenant, uint32_t bucket, unsigned n);
+/* The tag of user n. */
+struct lh_user_tag tag_of(unsigned n);
+/* A record of a user: generation 1, touched at NOW_MS, idle 30 min, absolute end in 8 hours. */
+struct lh_store_row row_of(unsigned user, const char *content);
+/* A record of len bytes of its own pattern; static storage until the next call. */
+lh_slice long_record(size_t len, unsigned seed);
+
+/* Loads a place; the record's bytes stay valid until the next call. Fails the test on errors. */
+struct lh_store_row load_row(struct lh_store *store, const struct lh_session_key *key);
+/* What lies in a place. */
+enum lh_place_kind kind_in(struct lh_store *store, const struct lh_session_key *key);
+
+#endif
