@@ -3,6 +3,8 @@
  */
 #include "contract/store_fixture.h"
 
+#include "store/drivers/drivers.h"
+
 #include <dirent.h>
 #include <unistd.h>
 
@@ -122,4 +124,85 @@ struct lh_store_row load_row(struct lh_store *store, const struct lh_session_key
 enum lh_place_kind kind_in(struct lh_store *store, const struct lh_session_key *key)
 {
     return load_row(store, key).kind;
+}
+
+void create_row(struct lh_store *store, struct lh_session_key key, struct lh_store_row row)
+{
+    assert_ok(lh_store_create(store, NULL, &key, &row));
+}
+
+void touch_row(struct lh_store *store, struct lh_session_key key, uint64_t touch_ms)
+{
+    struct lh_store_touch one = {key, touch_ms};
+    assert_ok(lh_store_touch(store, &one, 1));
+}
+
+lh_status swap_row(struct lh_store *store, struct lh_session_key key, uint64_t expected,
+                   struct lh_store_row row)
+{
+    row.generation = expected + 1;
+    return lh_store_swap(store, NULL, &key, expected, &row);
+}
+
+size_t sweep_all(struct lh_store *store, uint64_t now_ms)
+{
+    size_t total = 0;
+    for (;;) {
+        size_t handled = 0;
+        assert_ok(lh_store_sweep(store, now_ms, LH_STORE_BATCH_ROWS, &handled));
+        if (handled == 0) {
+            return total;
+        }
+        total += handled;
+    }
+}
+
+struct lh_store_counts count_rows(struct lh_store *store)
+{
+    struct lh_store_counts counts;
+    assert_ok(lh_store_count(store, &counts));
+    return counts;
+}
+
+static const char *present_driver;
+
+const char *contract_driver(void)
+{
+    return present_driver;
+}
+
+struct lh_store *store_of(void **state)
+{
+    return ((struct fixture *)*state)->store;
+}
+
+int contract_setup(void **state)
+{
+    struct fixture *fixture = calloc(1, sizeof(*fixture));
+    assert_non_null(fixture);
+    fixture_open(fixture, present_driver, 0, 0);
+    *state = fixture;
+    return 0;
+}
+
+int contract_teardown(void **state)
+{
+    fixture_close(*state);
+    free(*state);
+    return 0;
+}
+
+int contract_run(const struct CMUnitTest *tests, size_t count)
+{
+    static const char *const names[] = {
+#define DRIVER_NAME(name) #name,
+        LH_STORE_DRIVERS(DRIVER_NAME)
+#undef DRIVER_NAME
+    };
+    int failed = 0;
+    for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
+        present_driver = names[i];
+        failed += _cmocka_run_group_tests(names[i], tests, count, NULL, NULL);
+    }
+    return failed == 0 ? 0 : 1;
 }

@@ -42,4 +42,30 @@ struct lh_store_row load_row(struct lh_store *store, const struct lh_session_key
 /* What lies in a place. */
 enum lh_place_kind kind_in(struct lh_store *store, const struct lh_session_key *key);
 
+/* Writes that must succeed. */
+void create_row(struct lh_store *store, struct lh_session_key key, struct lh_store_row row);
+/* Touches one place. */
+void touch_row(struct lh_store *store, struct lh_session_key key, uint64_t touch_ms);
+/* Swaps to the generation that follows the expected one. */
+lh_status swap_row(struct lh_store *store, struct lh_session_key key, uint64_t expected,
+                   struct lh_store_row row);
+/* Sweeps until nothing is due; returns how many rows were handled. */
+size_t sweep_all(struct lh_store *store, uint64_t now_ms);
+/* Counts, which must succeed. */
+struct lh_store_counts count_rows(struct lh_store *store);
+
+/* --- Suites over every driver ---------------------------------------------------------------- */
+
+/* Runs the tests once over every row of drivers/drivers.h. returns: the exit code. */
+int contract_run(const struct CMUnitTest *tests, size_t count);
+/* The driver of the present round. */
+const char *contract_driver(void);
+/* The store that a CONTRACT_CASE was given. */
+struct lh_store *store_of(void **state);
+/* Setup and teardown of CONTRACT_CASE. */
+int contract_setup(void **state);
+int contract_teardown(void **state);
+
+#define CONTRACT_CASE(test) cmocka_unit_test_setup_teardown(test, contract_setup, contract_teardown)
+
 #endif
