@@ -152,8 +152,10 @@ struct lh_request {
     X(ROLE, role, 403, "role is missing")                                                          \
     X(SCOPE, scope, 403, "scope is missing")                                                       \
     X(ORIGIN, origin, 403, "request comes from another origin")                                    \
+    X(SCOPES_TOO_LARGE, scopes_too_large, 403, "scopes do not fit a header")                       \
     X(STATE_TOO_LARGE, state_too_large, 403, "state does not fit a header")                        \
     X(LEAK, leak, 503, "record of another tenant in this place")                                   \
+    X(QUARANTINED, quarantined, 503, "record is set aside")                                        \
     X(STORE_DOWN, store_down, 503, "session store unavailable")                                    \
     X(KEY_DOWN, key_down, 503, "key unavailable")                                                  \
     X(REGISTRY_DOWN, registry_down, 503, "registry or change counters unavailable")                \

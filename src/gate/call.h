@@ -1,0 +1,197 @@
+/*
+ * What the files of this room share: the gate, one request on its way through the steps, and the
+ * few things that more than one step does with it.
+ */
+#ifndef LH_GATE_CALL_H
+#define LH_GATE_CALL_H
+
+#include "gate/gate.h"
+#include "gate/refusal_log.h"
+#include "registry/registry.h"
+#include "session/session_cache.h"
+
+struct lh_gate {
+    uint32_t magic;
+    struct lh_gate_parts parts;
+    /* Random; stands for tenants that there are not, so that they cost what others cost. */
+    struct lh_tenant_uid nobody;
+    struct lh_siphash_key hash_key; /* of context keys; random */
+    struct lh_refusal_log log;
+};
+
+/* What a step says to the one who runs the table. */
+enum lh_step_flow {
+    LH_STEP_NEXT,    /* go on with the next step */
+    LH_STEP_WAIT,    /* the call's op will be completed; then this step again */
+    LH_STEP_RESTART, /* what was read is out of date: find the tenant again */
+    LH_STEP_END      /* the decision is made */
+};
+
+/* The Cookie headers as the gate reads them. */
+struct lh_call_cookies {
+    lh_slice plain;       /* value of "__Host-lh"; valid with plain_count */
+    lh_slice suffixed;    /* value of "__Host-lh-<uid>"; valid with suffixed_count */
+    unsigned plain_count; /* how often it came */
+    unsigned suffixed_count;
+    lh_slice rest; /* all cookies but ours */
+};
+
+#define LH_TRACEPARENT_BYTES 55U
+#define LH_REQUEST_ID_BYTES  32U
+
+/*
+ * One request. Allocated from the request's memory and as long-lived, so that texts of fixed
+ * size which the decision points to lie in here.
+ */
+struct lh_gate_call {
+    uint32_t magic;
+    struct lh_gate *gate; /* NULL: the home cannot be used */
+    const struct lh_gate_policy *policy;
+    const struct lh_request *request;
+    struct lh_decision *decision;
+    void (*wake)(void *context);
+    void *wake_context;
+
+    size_t step;     /* index in the table */
+    struct lh_op op; /* of the step that waits */
+    bool has_waited; /* time has passed since the first step */
+    unsigned restarts;
+    uint64_t began_boot_ms;
+    uint64_t now_ms;  /* session time of the request */
+    uint64_t time_us; /* spent so far, without waiting */
+
+    /* find_tenant */
+    struct lh_tenant *tenant;    /* one reference; NULL while unknown */
+    enum lh_reason tenant_fault; /* OK, or why a credential will not help */
+    bool is_host_named;          /* host or subdomain names the tenant */
+    struct lh_tenant_id tenant_id;
+    char uid_text[LH_TENANT_UID_TEXT_BYTES];
+
+    /* read_credential, verify_credential */
+    struct lh_call_cookies cookies;
+    lh_slice credential; /* the cookie's value */
+    bool has_credential;
+    struct lh_raw_handle raw;
+    struct lh_handle handle;
+    bool has_lease; /* raw is set; for logs */
+
+    /* load_session, open_session: either cached or the rest */
+    struct lh_cached_session *cached;
+    struct lh_loaded_session loaded;
+    struct lh_buf plain;       /* the opened principal */
+    struct lh_buf state;       /* the opened state */
+    bool is_opened;            /* plain is */
+    uint64_t cold_deadline_ms; /* boot clock; until then a key is waited for; 0 = not yet */
+    const struct lh_session_header *header;
+    const struct lh_principal *principal;
+
+    /* check_policy, inject_context */
+    lh_slice scope;      /* granted scopes, in request memory */
+    uint64_t scope_hash; /* of tenant id and scope */
+    struct lh_session_ref ref;
+    char traceparent[LH_TRACEPARENT_BYTES];
+    char request_id[LH_REQUEST_ID_BYTES];
+};
+
+/* Memory as long-lived as the request. Errors: NO_MEMORY. */
+LH_MUST_USE lh_status lh_call_alloc(const struct lh_gate_call *call, size_t len, void **out_memory);
+
+/* The uid that the request's tenant has, or the one that stands for a tenant that is not. */
+const struct lh_tenant_uid *lh_call_uid(const struct lh_gate_call *call);
+
+/* The name of the step that runs. */
+const char *lh_call_step_name(const struct lh_gate_call *call);
+
+/* Makes the call's op ready for one wait that ends at deadline_ms (boot clock). */
+void lh_call_arm(struct lh_gate_call *call, uint64_t deadline_ms);
+
+/*
+ * Ends the call with a refusal; where the location lets invalid cookies pass as anonymous, with
+ * that instead.
+ */
+enum lh_step_flow lh_call_refuse(struct lh_gate_call *call, enum lh_reason reason);
+
+/* Ends the call with a pass that has nothing but cookies, request id and trace in it. */
+enum lh_step_flow lh_call_pass(struct lh_gate_call *call, enum lh_reason reason);
+
+/* Ends the call with a pass as anonymous. reason: ANONYMOUS or ANONYMOUS_STALE. */
+enum lh_step_flow lh_call_pass_anonymous(struct lh_gate_call *call, enum lh_reason reason);
+
+/* Adds a header to the request upstream. name: of static storage. */
+void lh_call_inject(struct lh_gate_call *call, lh_slice name, lh_slice value);
+/* Adds a header to the answer. name: of static storage. */
+void lh_call_answer(struct lh_gate_call *call, lh_slice name, lh_slice value);
+
+/* The one header of that kind. Errors: ABSENT, DUPLICATE. */
+LH_MUST_USE lh_status lh_call_header(const struct lh_gate_call *call, enum lh_header_kind kind,
+                                     lh_slice *out_value);
+
+/*
+ * Reads the Cookie headers once: notes the cookie of the resolved tenant and keeps all that is
+ * not ours for the upstream. Where cookies are no credential they are left alone.
+ * suffixed_name  the tenant's own name of the cookie; empty: none is looked for.
+ * Errors: NO_MEMORY.
+ */
+LH_MUST_USE lh_status lh_call_read_cookies(struct lh_gate_call *call, lh_slice suffixed_name);
+
+/* Adds X-Request-ID, traceparent and tracestate to the request upstream. Errors: CRYPTO, NO_MEMORY.
+ */
+LH_MUST_USE lh_status lh_call_inject_trace(struct lh_gate_call *call);
+
+/* Whether the request is a CORS preflight of a listed origin; if so, makes the answer. */
+bool lh_call_answer_preflight(struct lh_gate_call *call);
+
+/* Whether a cookie may speak for this request: safe, or from an origin that may. */
+bool lh_call_is_origin_allowed(const struct lh_gate_call *call);
+
+/* Whether an origin is in a list. */
+bool lh_origin_is_listed(const struct lh_gate_list *list, lh_slice origin);
+
+/* Turns a 401 of a browser navigation into a redirect to sign-in, if the location has one. */
+void lh_call_redirect_to_signin(struct lh_gate_call *call);
+
+/*
+ * Computes call->scope: the scopes granted directly, and those that the tenant gives to the
+ * session's roles. Errors: TOO_LARGE (more than fit a header), NO_MEMORY.
+ */
+LH_MUST_USE lh_status lh_call_grant_scopes(struct lh_gate_call *call);
+/* Whether scope is among the space-separated scopes. */
+bool lh_scope_has(lh_slice scopes, lh_slice scope);
+
+/*
+ * The signed X-Tenant-Context of the call's session, from the session cache if it is there.
+ * out_text  in request memory. Errors: KEY_DOWN, CRYPTO, NO_MEMORY, TOO_LARGE.
+ */
+LH_MUST_USE lh_status lh_call_context(struct lh_gate_call *call, lh_slice *out_text);
+
+/*
+ * What the registry holds against a session; asks it only for what the tenant's snapshot says
+ * there is. Errors: REGISTRY_DOWN.
+ */
+LH_MUST_USE lh_status lh_gate_read_facts(struct lh_gate *gate, const struct lh_tenant *tenant,
+                                         const struct lh_session_header *header,
+                                         struct lh_session_facts *out_facts);
+
+/* --- The steps, in the order of the table ------------------------------------------------------
+ */
+
+/* Locations that are off, headers that are too many, preflights, a home that is down. */
+enum lh_step_flow lh_step_admit(struct lh_gate_call *call);
+/* Which tenant host and X-Tenant-ID name; all that are present must agree. */
+enum lh_step_flow lh_step_find_tenant(struct lh_gate_call *call);
+/* The tenant's cookie, or none. */
+enum lh_step_flow lh_step_read_credential(struct lh_gate_call *call);
+/* Whether the cookie is the tenant's: from the session cache, or by its MAC. */
+enum lh_step_flow lh_step_verify_credential(struct lh_gate_call *call);
+/* The record, from its store. */
+enum lh_step_flow lh_step_load_session(struct lh_gate_call *call);
+/* What the registry holds against it. */
+enum lh_step_flow lh_step_consult_registry(struct lh_gate_call *call);
+/* The principal, under the tenant's key; and the state where it is asked for. */
+enum lh_step_flow lh_step_open_session(struct lh_gate_call *call);
+/* Origin, roles, scopes. */
+enum lh_step_flow lh_step_check_policy(struct lh_gate_call *call);
+/* What the upstream is told; the only step that lets a session pass. */
+enum lh_step_flow lh_step_inject_context(struct lh_gate_call *call);
+
+#endif

@@ -1,0 +1,159 @@
+/*
+ * X-Tenant-Context: what an application may verify for itself, a compact JWS (RFC 7515) under the
+ * node's key. Signing costs more than all the rest of a decision, so a text is kept with the
+ * remembered session and handed out again while it has LEFT_MS to live.
+ *
+ * Claims: iss "leasehold" (the kid names the node), tenant, uid, sub, ref, scope, mode, aud (text
+ * or list), iat, exp.
+ */
+#include "gate/call.h"
+
+#include "codec/base64url.h"
+#include "codec/json.h"
+#include "keys/node_key.h"
+
+#include "base/banned.h"
+
+#define LIFE_S 60U
+/* What a text that is handed out has left at least. */
+#define LEFT_MS 20000U
+
+/* Larger than any context: scopes of 4 KiB and a few audiences. */
+#define CONTEXT_MAX_BYTES ((size_t)16 * 1024)
+
+#define DEFAULT_AUDIENCE  LH_SLICE_LITERAL("leasehold")
+
+static uint64_t mix(uint64_t a, uint64_t b)
+{
+    return ((a << 7) | (a >> 57)) ^ b;
+}
+
+/* Everything in the text that lease, generation and mode do not determine. */
+static struct lh_context_key key_of(const struct lh_gate_call *call)
+{
+    const struct lh_siphash_key *hash_key = &call->gate->hash_key;
+    const struct lh_gate_list *audiences = &call->policy->audiences;
+    struct lh_context_key key = {
+        .audience = audiences->count,
+        .scope =
+            mix(lh_siphash(hash_key, call->decision->tenant), lh_siphash(hash_key, call->scope)),
+        .mode = call->header->has_user,
+    };
+    for (size_t i = 0; i < audiences->count; i++) {
+        key.audience = mix(key.audience, lh_siphash(hash_key, audiences->items[i]));
+    }
+    return key;
+}
+
+static lh_status add_member(struct lh_buf *json, const char *name, lh_slice value)
+{
+    LH_TRY(lh_buf_add_format(json, "%s\"%s\":", json->len > 1 ? "," : "", name));
+    return lh_json_add_string(json, value);
+}
+
+static lh_status add_optional(struct lh_buf *json, const char *name, lh_slice value)
+{
+    return value.len > 0 ? add_member(json, name, value) : lh_ok();
+}
+
+/* One text, or a list (RFC 7519 §4.1.3). */
+static lh_status add_audience(struct lh_buf *json, const struct lh_gate_list *audiences)
+{
+    if (audiences->count <= 1) {
+        return add_member(json, "aud",
+                          audiences->count == 1 ? audiences->items[0] : DEFAULT_AUDIENCE);
+    }
+    LH_TRY(lh_buf_add_text(json, ",\"aud\":["));
+    for (size_t i = 0; i < audiences->count; i++) {
+        if (i > 0) {
+            LH_TRY(lh_buf_add_u8(json, ','));
+        }
+        LH_TRY(lh_json_add_string(json, audiences->items[i]));
+    }
+    return lh_buf_add_u8(json, ']');
+}
+
+/* A context never outlives its session. */
+static uint64_t expiry_s(const struct lh_gate_call *call, uint64_t issued_s)
+{
+    uint64_t end_s = call->header->absolute_end_ms / 1000;
+    uint64_t expires_s = issued_s + LIFE_S;
+    if (end_s < expires_s) {
+        expires_s = end_s;
+    }
+    return expires_s > issued_s ? expires_s : issued_s + 1;
+}
+
+static lh_status write_claims(const struct lh_gate_call *call, uint64_t issued_s,
+                              uint64_t expires_s, struct lh_buf *json)
+{
+    const struct lh_decision *decision = call->decision;
+    LH_TRY(lh_buf_add_u8(json, '{'));
+    LH_TRY(add_member(json, "iss", LH_SLICE_LITERAL("leasehold")));
+    LH_TRY(add_member(json, "tenant", decision->tenant));
+    LH_TRY(add_member(json, "uid", decision->uid));
+    LH_TRY(add_optional(json, "sub", decision->subject));
+    LH_TRY(add_member(json, "ref", decision->session_ref));
+    LH_TRY(add_member(json, "scope", call->scope));
+    LH_TRY(add_member(json, "mode", decision->mode));
+    LH_TRY(add_audience(json, &call->policy->audiences));
+    return lh_buf_add_format(json, ",\"iat\":%llu,\"exp\":%llu}", (unsigned long long)issued_s,
+                             (unsigned long long)expires_s);
+}
+
+static lh_status add_header(struct lh_buf *jws, lh_slice kid)
+{
+    LH_CLEANUP(lh_buf_fini) struct lh_buf json = LH_BUF_EMPTY;
+    LH_TRY(lh_buf_add_text(&json, "{\"typ\":\"lh-context+jwt\",\"alg\":\"ES256\""));
+    LH_TRY(add_member(&json, "kid", kid));
+    LH_TRY(lh_buf_add_u8(&json, '}'));
+    return lh_base64url_add(jws, lh_buf_view(&json));
+}
+
+static lh_status sign(const struct lh_gate_call *call, uint64_t expires_s, struct lh_buf *jws)
+{
+    const struct lh_node_key *key;
+    LH_TRY(lh_node_keys_signer(call->gate->parts.node_keys, call->now_ms, &key));
+    LH_CLEANUP(lh_buf_fini) struct lh_buf claims = lh_buf_bounded(CONTEXT_MAX_BYTES);
+    LH_TRY(write_claims(call, call->now_ms / 1000, expires_s, &claims));
+    LH_TRY(add_header(jws, lh_node_kid_view(&key->kid)));
+    LH_TRY(lh_buf_add_u8(jws, '.'));
+    LH_TRY(lh_base64url_add(jws, lh_buf_view(&claims)));
+    uint8_t signature[LH_ES256_SIGNATURE_BYTES];
+    LH_TRY(lh_es256_sign(key->pair, lh_buf_view(jws), signature));
+    LH_TRY(lh_buf_add_u8(jws, '.'));
+    return lh_base64url_add(jws, LH_SLICE_OF(signature));
+}
+
+static lh_status copy_to_request(const struct lh_gate_call *call, lh_slice text, lh_slice *out_copy)
+{
+    void *memory;
+    LH_TRY(lh_call_alloc(call, text.len, &memory));
+    memcpy(memory, text.ptr, text.len);
+    *out_copy = lh_slice_of(memory, text.len);
+    return lh_ok();
+}
+
+static lh_status make_context(struct lh_gate_call *call, const struct lh_context_key *key,
+                              lh_slice *out_text)
+{
+    uint64_t expires_s = expiry_s(call, call->now_ms / 1000);
+    LH_CLEANUP(lh_buf_fini) struct lh_buf jws = lh_buf_bounded(CONTEXT_MAX_BYTES);
+    LH_TRY(sign(call, expires_s, &jws));
+    if (call->cached != NULL && expires_s * 1000 > call->now_ms + LEFT_MS) {
+        lh_session_cache_keep_context(call->cached, key, expires_s * 1000 - LEFT_MS,
+                                      lh_buf_view(&jws));
+    }
+    return copy_to_request(call, lh_buf_view(&jws), out_text);
+}
+
+lh_status lh_call_context(struct lh_gate_call *call, lh_slice *out_text)
+{
+    struct lh_context_key key = key_of(call);
+    lh_slice kept;
+    if (call->cached != NULL &&
+        lh_is_ok(lh_session_cache_find_context(call->cached, &key, call->now_ms, &kept))) {
+        return copy_to_request(call, kept, out_text);
+    }
+    return make_context(call, &key, out_text);
+}

@@ -1,0 +1,245 @@
+/*
+ * The gate: runs one request through the table of steps. The verdict is a refusal before the
+ * first step and becomes a pass only in a step that lets pass.
+ */
+#include "gate/gate.h"
+
+#include "base/bug.h"
+#include "gate/call.h"
+
+#include <time.h>
+
+#include "base/banned.h"
+
+#define GATE_MAGIC 0x67617465U
+#define CALL_MAGIC 0x67636c6cU
+
+/* How often a call may begin again because the tenant changed under it. */
+#define RESTARTS_MAX 3U
+
+struct step {
+    const char *name;
+    enum lh_step_flow (*run)(struct lh_gate_call *call);
+    enum lh_reason overdue; /* what it means when this step waits too long */
+};
+
+static const struct step steps[] = {
+    {"admit", lh_step_admit, LH_REASON_BUDGET},
+    {"find_tenant", lh_step_find_tenant, LH_REASON_BUDGET},
+    {"read_credential", lh_step_read_credential, LH_REASON_BUDGET},
+    {"verify_credential", lh_step_verify_credential, LH_REASON_BUDGET},
+    {"load_session", lh_step_load_session, LH_REASON_BUDGET},
+    {"consult_registry", lh_step_consult_registry, LH_REASON_BUDGET},
+    {"open_session", lh_step_open_session, LH_REASON_KEY_DOWN},
+    {"check_policy", lh_step_check_policy, LH_REASON_BUDGET},
+    {"inject_context", lh_step_inject_context, LH_REASON_BUDGET},
+};
+
+#define STEP_COUNT       (sizeof(steps) / sizeof(steps[0]))
+#define STEP_FIND_TENANT 1U
+
+const char *lh_call_step_name(const struct lh_gate_call *call)
+{
+    return call->step < STEP_COUNT ? steps[call->step].name : "";
+}
+
+/* --- Life ------------------------------------------------------------------------------------- */
+
+/* The fingerprints of all processes of an installation agree: the key comes from the cell. */
+static lh_status derive_log_key(struct lh_gate *gate)
+{
+    static const struct lh_tenant_uid no_tenant = {{0}};
+    struct lh_digest digest;
+    LH_TRY(lh_cell_mac(gate->parts.cell, &no_tenant, lh_cell_key_id(gate->parts.cell),
+                       LH_SLICE_LITERAL("leasehold log fingerprint v1"), &digest));
+    memcpy(gate->log.fingerprint_key.bytes, digest.bytes, sizeof(gate->log.fingerprint_key.bytes));
+    lh_wipe(&digest, sizeof(digest));
+    return lh_ok();
+}
+
+static lh_status init_gate(struct lh_gate *gate, const struct lh_gate_parts *parts)
+{
+    gate->magic = GATE_MAGIC;
+    gate->parts = *parts;
+    LH_TRY(lh_random(parts->crypto, &gate->nobody, sizeof(gate->nobody)));
+    LH_TRY(lh_random(parts->crypto, &gate->hash_key, sizeof(gate->hash_key)));
+    return derive_log_key(gate);
+}
+
+lh_status lh_gate_new(const struct lh_gate_parts *parts, struct lh_gate **out_gate)
+{
+    struct lh_gate *gate = calloc(1, sizeof(*gate));
+    LH_ENSURE(gate != NULL, LH_NO_MEMORY);
+    lh_status status = init_gate(gate, parts);
+    if (!lh_is_ok(status)) {
+        lh_gate_free(gate);
+        return status;
+    }
+    *out_gate = gate;
+    return lh_ok();
+}
+
+void lh_gate_free(struct lh_gate *gate)
+{
+    if (gate == NULL) {
+        return;
+    }
+    LH_MAGIC_CHECK(gate, GATE_MAGIC);
+    lh_wipe(gate, sizeof(*gate));
+    free(gate);
+}
+
+/* --- Running ---------------------------------------------------------------------------------- */
+
+static uint64_t monotonic_us(void)
+{
+    struct timespec now;
+    (void)clock_gettime(CLOCK_MONOTONIC, &now);
+    return (uint64_t)now.tv_sec * 1000000U + (uint64_t)now.tv_nsec / 1000U;
+}
+
+/* Gives back all that a call holds beside request memory, and what it found out. */
+static void release(struct lh_gate_call *call)
+{
+    lh_tenant_unref(call->tenant);
+    call->tenant = NULL;
+    lh_loaded_session_fini(&call->loaded);
+    lh_buf_fini(&call->plain);
+    lh_buf_fini(&call->state);
+    lh_wipe(&call->raw, sizeof(call->raw));
+    lh_handle_fini(&call->handle);
+    call->has_lease = false;
+    call->has_credential = false;
+    call->is_opened = false;
+    call->cold_deadline_ms = 0;
+    call->cached = NULL;
+    call->header = NULL;
+    call->principal = NULL;
+}
+
+static lh_status finish(struct lh_gate_call *call)
+{
+    lh_call_redirect_to_signin(call);
+    release(call);
+    call->step = STEP_COUNT;
+    return lh_ok();
+}
+
+static enum lh_step_flow restart(struct lh_gate_call *call)
+{
+    if (call->restarts == RESTARTS_MAX) {
+        return lh_call_refuse(call, LH_REASON_BUDGET);
+    }
+    call->restarts++;
+    release(call);
+    call->now_ms = lh_clock_now_ms(call->gate->parts.clock);
+    call->step = STEP_FIND_TENANT;
+    return LH_STEP_RESTART;
+}
+
+static enum lh_step_flow run_steps(struct lh_gate_call *call)
+{
+    enum lh_step_flow flow = LH_STEP_NEXT;
+    while (flow != LH_STEP_WAIT && flow != LH_STEP_END) {
+        LH_BUG_IF(call->step >= STEP_COUNT); /* the last step always ends */
+        flow = steps[call->step].run(call);
+        if (flow == LH_STEP_RESTART) {
+            flow = restart(call);
+        } else if (flow == LH_STEP_NEXT) {
+            call->step++;
+        }
+    }
+    return flow;
+}
+
+/* Runs the steps, or gives up the one that still waits. */
+static enum lh_step_flow advance(struct lh_gate_call *call)
+{
+    if (call->op.state != LH_OP_WAITING) {
+        return run_steps(call);
+    }
+    lh_op_cancel(&call->op);
+    return lh_call_refuse(call, steps[call->step].overdue);
+}
+
+static lh_status run(struct lh_gate_call *call)
+{
+    uint64_t began_us = monotonic_us();
+    enum lh_step_flow flow = advance(call);
+    call->time_us += monotonic_us() - began_us;
+    call->decision->time_us = call->time_us;
+    if (flow == LH_STEP_WAIT) {
+        call->has_waited = true;
+        return lh_status_of(LH_PENDING);
+    }
+    return finish(call);
+}
+
+/* --- For adapters ----------------------------------------------------------------------------- */
+
+static void init_call(struct lh_gate_call *call, struct lh_gate *gate,
+                      const struct lh_gate_policy *policy, const struct lh_request *request,
+                      struct lh_decision *decision)
+{
+    memset(call, 0, sizeof(*call));
+    call->magic = CALL_MAGIC;
+    call->gate = gate;
+    call->policy = policy;
+    call->request = request;
+    call->decision = decision;
+    call->loaded = LH_LOADED_SESSION_EMPTY;
+    if (gate != NULL) {
+        LH_MAGIC_CHECK(gate, GATE_MAGIC);
+        call->began_boot_ms = lh_clock_boot_ms(gate->parts.clock);
+        call->now_ms = lh_clock_at(gate->parts.clock, call->began_boot_ms);
+    }
+}
+
+lh_status lh_gate_decide(struct lh_gate *gate, const struct lh_gate_policy *policy,
+                         const struct lh_request *request, void (*wake)(void *context),
+                         void *context, struct lh_decision *decision,
+                         struct lh_gate_call **out_call)
+{
+    lh_decision_init(decision);
+    struct lh_gate_call *call = request->alloc(request->memory, sizeof(*call));
+    if (call == NULL) {
+        lh_decision_refuse(decision, LH_REASON_INTERNAL);
+        return lh_ok();
+    }
+    init_call(call, gate, policy, request, decision);
+    call->wake = wake;
+    call->wake_context = context;
+    lh_status status = run(call);
+    if (status.code == LH_PENDING) {
+        *out_call = call;
+    }
+    return status;
+}
+
+lh_status lh_gate_continue(struct lh_gate_call *call)
+{
+    LH_MAGIC_CHECK(call, CALL_MAGIC);
+    LH_BUG_IF(call->step >= STEP_COUNT);
+    if (call->op.state == LH_OP_WAITING && lh_gate_wait_ms(call) > 0) {
+        return lh_status_of(LH_PENDING);
+    }
+    return run(call);
+}
+
+uint64_t lh_gate_wait_ms(const struct lh_gate_call *call)
+{
+    LH_MAGIC_CHECK(call, CALL_MAGIC);
+    uint64_t now_ms = lh_clock_boot_ms(call->gate->parts.clock);
+    return now_ms >= call->op.deadline_ms ? 0 : call->op.deadline_ms - now_ms;
+}
+
+void lh_gate_cancel(struct lh_gate_call *call)
+{
+    if (call == NULL) {
+        return;
+    }
+    LH_MAGIC_CHECK(call, CALL_MAGIC);
+    lh_op_cancel(&call->op);
+    release(call);
+    call->step = STEP_COUNT;
+}

@@ -1,0 +1,144 @@
+/*
+ * The last step: what the upstream is told about a session, and the only place where a session
+ * lets a request pass.
+ */
+#include "gate/call.h"
+
+#include "codec/base64url.h"
+
+#include "base/banned.h"
+
+/* Longest X-Session-State: what any upstream takes in one header. */
+#define STATE_HEADER_MAX_BYTES 4096U
+
+/* Separators behind the uid in a cache key; neither can stand in a subject. */
+#define KEY_OF_SUBJECT   ':'
+#define KEY_OF_REFERENCE ','
+
+/*
+ * uid ":" subject, or for a session without user uid "," reference. The subject that the decision
+ * names is the part behind the separator.
+ */
+static lh_status name_session(struct lh_gate_call *call)
+{
+    struct lh_decision *decision = call->decision;
+    lh_session_ref_write(call->header->bucket, &call->header->lease, &call->ref);
+    decision->session_ref = lh_slice_of(call->ref.text, call->ref.len);
+    bool has_subject = call->principal->subject.len > 0;
+    lh_slice who = has_subject ? call->principal->subject : decision->session_ref;
+    size_t front = sizeof(call->uid_text) + 1;
+    void *memory;
+    LH_TRY(lh_call_alloc(call, front + who.len, &memory));
+    char *key = memory;
+    memcpy(key, call->uid_text, sizeof(call->uid_text));
+    key[front - 1] = has_subject ? KEY_OF_SUBJECT : KEY_OF_REFERENCE;
+    memcpy(key + front, who.ptr, who.len);
+    decision->cache_key = lh_slice_of(key, front + who.len);
+    decision->subject = has_subject ? lh_slice_of(key + front, who.len) : LH_SLICE_EMPTY;
+    decision->scope = call->scope;
+    decision->mode =
+        call->header->has_user ? LH_SLICE_LITERAL("normal") : LH_SLICE_LITERAL("anonymous");
+    return lh_ok();
+}
+
+static void inject_if_any(struct lh_gate_call *call, lh_slice name, lh_slice value)
+{
+    if (value.len > 0) {
+        lh_call_inject(call, name, value);
+    }
+}
+
+static lh_status inject_claims(struct lh_gate_call *call)
+{
+    lh_slice context;
+    LH_TRY(lh_call_context(call, &context));
+    lh_call_inject(call, LH_SLICE_LITERAL("X-Tenant-Context"), context);
+    inject_if_any(call, LH_SLICE_LITERAL("X-Session-Subject"), call->decision->subject);
+    inject_if_any(call, LH_SLICE_LITERAL("X-Session-Scope"), call->decision->scope);
+    return lh_ok();
+}
+
+static lh_status inject_state(struct lh_gate_call *call)
+{
+    lh_slice state = lh_buf_view(&call->state);
+    if (state.len == 0) {
+        return lh_ok();
+    }
+    size_t text_len = LH_BASE64URL_TEXT_LEN(state.len);
+    LH_ENSURE(text_len <= STATE_HEADER_MAX_BYTES, LH_TOO_LARGE);
+    void *text;
+    LH_TRY(lh_call_alloc(call, text_len, &text));
+    lh_base64url_write(state, text);
+    lh_call_inject(call, LH_SLICE_LITERAL("X-Session-State"), lh_slice_of(text, text_len));
+    return lh_ok();
+}
+
+/* Errors: TOO_LARGE (the state), KEY_DOWN, CRYPTO, NO_MEMORY. */
+static lh_status inject_session(struct lh_gate_call *call)
+{
+    struct lh_decision *decision = call->decision;
+    LH_TRY(name_session(call));
+    lh_call_inject(call, LH_SLICE_LITERAL("X-Tenant-ID"), decision->tenant);
+    lh_call_inject(call, LH_SLICE_LITERAL("X-Tenant-UID"), decision->uid);
+    lh_call_inject(call, LH_SLICE_LITERAL("X-Session-Ref"), decision->session_ref);
+    lh_call_inject(call, LH_SLICE_LITERAL("X-Session-Mode"), decision->mode);
+    if (call->policy->state != LH_GATE_STATE_NONE) {
+        LH_TRY(inject_claims(call));
+    }
+    return call->policy->state == LH_GATE_STATE_FULL ? inject_state(call) : lh_ok();
+}
+
+static void touch(struct lh_gate_call *call)
+{
+    struct lh_vault *vault = call->gate->parts.vault;
+    if (call->cached != NULL) {
+        call->cached->last_touch_ms =
+            lh_vault_touch(vault, call->header, call->cached->last_touch_ms);
+    } else {
+        (void)lh_vault_touch(vault, call->header, call->loaded.last_touch_ms);
+    }
+}
+
+static void watch(struct lh_gate_call *call)
+{
+    struct lh_gate_watch *watch = &call->decision->watch;
+    const struct lh_tenant *tenant = call->tenant;
+    memcpy(watch->uid, tenant->uid.bytes, sizeof(watch->uid));
+    memcpy(watch->lease, call->header->lease.bytes, sizeof(watch->lease));
+    watch->bucket = call->header->bucket;
+    watch->slot = tenant->slot;
+    watch->counter = tenant->counter + tenant->platform_counter;
+    watch->end_ms = call->header->absolute_end_ms;
+    watch->is_set = true;
+}
+
+static enum lh_reason reason_of_inject(lh_status status)
+{
+    switch (status.code) {
+    case LH_TOO_LARGE:
+        return LH_REASON_STATE_TOO_LARGE;
+    case LH_KEY_DOWN:
+        return LH_REASON_KEY_DOWN;
+    default:
+        return LH_REASON_INTERNAL;
+    }
+}
+
+enum lh_step_flow lh_step_inject_context(struct lh_gate_call *call)
+{
+    if (call->has_waited) {
+        /* What was read before the wait may have been taken back meanwhile. */
+        lh_status fresh = lh_directory_check_fresh(call->gate->parts.directory, call->tenant);
+        if (!lh_is_ok(fresh)) {
+            return fresh.code == LH_CONFLICT ? LH_STEP_RESTART
+                                             : lh_call_refuse(call, LH_REASON_REGISTRY_DOWN);
+        }
+    }
+    lh_status status = inject_session(call);
+    if (!lh_is_ok(status)) {
+        return lh_call_refuse(call, reason_of_inject(status));
+    }
+    touch(call);
+    watch(call);
+    return lh_call_pass(call, LH_REASON_OK);
+}

@@ -1,0 +1,182 @@
+/*
+ * Which tenant the request speaks of: host, subdomain and X-Tenant-ID, resolved and held against
+ * each other. A tenant that is unknown or disabled does not end the request here: it goes on like
+ * any other until its credential is judged, so that the answer and its time say nothing.
+ */
+#include "gate/call.h"
+
+#include "tenant/extract.h"
+
+#include "base/banned.h"
+
+_Static_assert(LH_GATE_TENANT_SUBDOMAIN == LH_TENANT_FROM_SUBDOMAIN &&
+                   LH_GATE_TENANT_HOST == LH_TENANT_FROM_HOST &&
+                   LH_GATE_TENANT_HEADER == LH_TENANT_FROM_HEADER,
+               "sources have the same bits in the public header and in the tenant room");
+
+/* What one source says: nothing, a tenant, or a name that nobody has. */
+struct claim {
+    bool is_made;
+    struct lh_tenant *tenant; /* owned; NULL for a name that nobody has */
+};
+
+static void claim_fini(struct claim *claim)
+{
+    lh_tenant_unref(claim->tenant);
+    claim->tenant = NULL;
+}
+
+static lh_status extract(const struct lh_gate_call *call, struct lh_tenant_hint *out_hint)
+{
+    const struct lh_gate_policy *policy = call->policy;
+    struct lh_tenant_sources sources = {policy->tenant_from, policy->base_domains.items,
+                                        policy->base_domains.count};
+    lh_slice values[LH_REQUEST_HEADERS_MAX];
+    size_t count = 0;
+    for (size_t i = 0; i < call->request->header_count && count < LH_REQUEST_HEADERS_MAX; i++) {
+        if (call->request->headers[i].kind == LH_HEADER_TENANT) {
+            values[count++] = call->request->headers[i].value;
+        }
+    }
+    return lh_tenant_extract(&sources, call->request->host, values, count, out_hint);
+}
+
+static enum lh_reason reason_of_extract(lh_status status)
+{
+    switch (status.code) {
+    case LH_ABSENT:
+        return LH_REASON_TENANT_MISSING;
+    case LH_DUPLICATE:
+        return LH_REASON_TENANT_DUPLICATE;
+    case LH_MALFORMED:
+    case LH_TOO_LARGE:
+        return LH_REASON_TENANT_MALFORMED;
+    default:
+        return LH_REASON_INTERNAL;
+    }
+}
+
+static enum lh_reason reason_of_registry(lh_status status)
+{
+    return lh_status_class(status) == LH_CLASS_UNAVAILABLE ? LH_REASON_REGISTRY_DOWN
+                                                           : LH_REASON_INTERNAL;
+}
+
+static lh_status claim_name(const struct lh_gate_call *call, const struct lh_tenant_id *name,
+                            struct claim *out_claim)
+{
+    lh_status status =
+        lh_directory_find_name(call->gate->parts.directory, name, call->now_ms, &out_claim->tenant);
+    LH_ENSURE(lh_is_ok(status) || status.code == LH_ABSENT, status.code);
+    out_claim->is_made = true;
+    return lh_ok();
+}
+
+/* A host that no tenant has registered says nothing if another source does. */
+static lh_status claim_domain(const struct lh_gate_call *call, const struct lh_tenant_hint *hint,
+                              struct claim *out_claim)
+{
+    lh_status status =
+        lh_directory_find_domain(call->gate->parts.directory, lh_hostname_view(&hint->host),
+                                 call->now_ms, &out_claim->tenant);
+    LH_ENSURE(lh_is_ok(status) || status.code == LH_ABSENT, status.code);
+    out_claim->is_made = lh_is_ok(status) || (!hint->has_subdomain && !hint->has_header);
+    return lh_ok();
+}
+
+/*
+ * Whether two sources speak of the same tenant. Two names that nobody has agree only if they are
+ * one name, which names_differ tells.
+ */
+static bool is_agreed(const struct claim *a, const struct claim *b, bool names_differ)
+{
+    if (!a->is_made || !b->is_made) {
+        return true;
+    }
+    if (a->tenant == NULL || b->tenant == NULL) {
+        return a->tenant == b->tenant && !names_differ;
+    }
+    return lh_tenant_uid_is_equal(&a->tenant->uid, &b->tenant->uid);
+}
+
+/* The claims of one request. */
+struct claims {
+    struct claim subdomain;
+    struct claim host;
+    struct claim header;
+};
+
+static void claims_fini(struct claims *claims)
+{
+    claim_fini(&claims->subdomain);
+    claim_fini(&claims->host);
+    claim_fini(&claims->header);
+}
+
+static lh_status resolve(const struct lh_gate_call *call, const struct lh_tenant_hint *hint,
+                         struct claims *claims)
+{
+    if (hint->has_subdomain) {
+        LH_TRY(claim_name(call, &hint->from_subdomain, &claims->subdomain));
+    }
+    if (hint->has_host) {
+        LH_TRY(claim_domain(call, hint, &claims->host));
+    }
+    if (hint->has_header) {
+        LH_TRY(claim_name(call, &hint->from_header, &claims->header));
+    }
+    return lh_ok();
+}
+
+static bool are_all_agreed(const struct lh_tenant_hint *hint, const struct claims *claims)
+{
+    return is_agreed(&claims->subdomain, &claims->host, true) &&
+           is_agreed(&claims->host, &claims->header, true) &&
+           is_agreed(&claims->subdomain, &claims->header,
+                     !lh_tenant_id_is_equal(&hint->from_subdomain, &hint->from_header));
+}
+
+/* The tenant of whichever source names one; the others agree. */
+static struct lh_tenant *pick(const struct claims *claims)
+{
+    if (claims->subdomain.tenant != NULL) {
+        return claims->subdomain.tenant;
+    }
+    return claims->host.tenant != NULL ? claims->host.tenant : claims->header.tenant;
+}
+
+static void adopt(struct lh_gate_call *call, const struct claims *claims)
+{
+    struct lh_tenant *tenant = pick(claims);
+    call->is_host_named = claims->subdomain.is_made || claims->host.is_made;
+    call->tenant_fault = LH_REASON_TENANT_UNKNOWN;
+    if (tenant == NULL) {
+        return;
+    }
+    call->tenant = lh_tenant_ref(tenant);
+    call->tenant_fault =
+        tenant->state == LH_TENANT_ACTIVE ? LH_REASON_OK : LH_REASON_TENANT_DISABLED;
+    call->tenant_id = tenant->id;
+    lh_tenant_uid_write(&tenant->uid, call->uid_text);
+    call->decision->tenant = lh_tenant_id_view(&call->tenant_id);
+    call->decision->uid = lh_slice_of(call->uid_text, sizeof(call->uid_text));
+}
+
+enum lh_step_flow lh_step_find_tenant(struct lh_gate_call *call)
+{
+    struct lh_tenant_hint hint;
+    lh_status status = extract(call, &hint);
+    if (!lh_is_ok(status)) {
+        return lh_call_refuse(call, reason_of_extract(status));
+    }
+    LH_CLEANUP(claims_fini) struct claims claims = {.subdomain = {false, NULL}};
+    status = resolve(call, &hint, &claims);
+    if (!lh_is_ok(status)) {
+        return lh_call_refuse(call, reason_of_registry(status));
+    }
+    if (!are_all_agreed(&hint, &claims)) {
+        return lh_call_refuse(call, LH_REASON_TENANT_CONFLICT);
+    }
+    adopt(call, &claims);
+    return LH_STEP_NEXT;
+}

@@ -1,0 +1,142 @@
+/*
+ * X-Request-ID and the W3C Trace Context (Recommendation 2021): the request's id is always ours;
+ * a trace that comes in well-formed goes on, any other is begun.
+ *
+ * A trace begun here is marked "sampled": what is behind would otherwise take the mark of a
+ * caller that records nothing for a decision against recording.
+ */
+#include "gate/call.h"
+
+#include "base/banned.h"
+
+#define TRACE_ID_BYTES  16U
+#define PARENT_ID_BYTES 8U
+/* Offsets in "00-<32 hex>-<16 hex>-<2 hex>". */
+#define TRACE_ID_AT  3U
+#define PARENT_ID_AT 36U
+#define FLAGS_AT     53U
+/* W3C Trace Context §3.3.1.5: at least this much is passed on; longer ones may be dropped. */
+#define TRACESTATE_MAX_BYTES 512U
+
+static bool is_hex(lh_slice text)
+{
+    for (size_t i = 0; i < text.len; i++) {
+        uint8_t byte = text.ptr[i];
+        if (!((byte >= '0' && byte <= '9') || (byte >= 'a' && byte <= 'f'))) {
+            return false;
+        }
+    }
+    return true;
+}
+
+static bool is_all_zero(lh_slice text)
+{
+    for (size_t i = 0; i < text.len; i++) {
+        if (text.ptr[i] != '0') {
+            return false;
+        }
+    }
+    return true;
+}
+
+static bool is_id(lh_slice text)
+{
+    return is_hex(text) && !is_all_zero(text);
+}
+
+/* Version 00 only: of a later one we could not say that it is well-formed. */
+static bool is_traceparent(lh_slice text)
+{
+    return text.len == LH_TRACEPARENT_BYTES &&
+           lh_slice_is_equal(lh_slice_cut(text, 0, TRACE_ID_AT), LH_SLICE_LITERAL("00-")) &&
+           is_id(lh_slice_cut(text, TRACE_ID_AT, 2 * TRACE_ID_BYTES)) &&
+           text.ptr[PARENT_ID_AT - 1] == '-' &&
+           is_id(lh_slice_cut(text, PARENT_ID_AT, 2 * PARENT_ID_BYTES)) &&
+           text.ptr[FLAGS_AT - 1] == '-' && is_hex(lh_slice_cut(text, FLAGS_AT, 2));
+}
+
+/* One header of printable ASCII; a list that came in several is dropped, which is allowed. */
+static bool find_tracestate(const struct lh_gate_call *call, lh_slice *out_value)
+{
+    if (!lh_is_ok(lh_call_header(call, LH_HEADER_TRACESTATE, out_value)) || out_value->len == 0 ||
+        out_value->len > TRACESTATE_MAX_BYTES) {
+        return false;
+    }
+    for (size_t i = 0; i < out_value->len; i++) {
+        if (out_value->ptr[i] < 0x20 || out_value->ptr[i] > 0x7e) {
+            return false;
+        }
+    }
+    return true;
+}
+
+static void write_hex(const uint8_t *bytes, size_t len, char *out_text)
+{
+    static const char digits[] = "0123456789abcdef";
+    for (size_t i = 0; i < len; i++) {
+        out_text[2 * i] = digits[bytes[i] >> 4];
+        out_text[2 * i + 1] = digits[bytes[i] & 15];
+    }
+}
+
+/* The server's own id, or one of ours. A request that has neither goes on without. */
+static lh_status choose_request_id(struct lh_gate_call *call, lh_slice *out_id)
+{
+    *out_id = call->request->request_id;
+    if (out_id->len > 0 || call->gate == NULL) {
+        return lh_ok();
+    }
+    uint8_t bytes[LH_REQUEST_ID_BYTES / 2];
+    LH_TRY(lh_random(call->gate->parts.crypto, bytes, sizeof(bytes)));
+    write_hex(bytes, sizeof(bytes), call->request_id);
+    *out_id = lh_slice_of(call->request_id, sizeof(call->request_id));
+    return lh_ok();
+}
+
+/* Begins a trace, named by the request's id where that is fit for it. */
+static lh_status begin_trace(struct lh_gate_call *call, lh_slice request_id)
+{
+    uint8_t fresh[TRACE_ID_BYTES + PARENT_ID_BYTES];
+    LH_TRY(lh_random(call->gate->parts.crypto, fresh, sizeof(fresh)));
+    fresh[TRACE_ID_BYTES] |= 1U; /* an id of zeros only would be none */
+    fresh[0] |= 1U;
+    char *text = call->traceparent;
+    memcpy(text, "00-", TRACE_ID_AT);
+    if (request_id.len == 2 * TRACE_ID_BYTES && is_id(request_id)) {
+        memcpy(text + TRACE_ID_AT, request_id.ptr, request_id.len);
+    } else {
+        write_hex(fresh, TRACE_ID_BYTES, text + TRACE_ID_AT);
+    }
+    text[PARENT_ID_AT - 1] = '-';
+    write_hex(fresh + TRACE_ID_BYTES, PARENT_ID_BYTES, text + PARENT_ID_AT);
+    memcpy(text + FLAGS_AT - 1, "-01", 3);
+    return lh_ok();
+}
+
+static lh_status inject_traceparent(struct lh_gate_call *call, lh_slice request_id)
+{
+    lh_slice parent, trace_state;
+    if (lh_is_ok(lh_call_header(call, LH_HEADER_TRACEPARENT, &parent)) && is_traceparent(parent)) {
+        lh_call_inject(call, LH_SLICE_LITERAL("traceparent"), parent);
+        if (find_tracestate(call, &trace_state)) {
+            lh_call_inject(call, LH_SLICE_LITERAL("tracestate"), trace_state);
+        }
+        return lh_ok();
+    }
+    if (call->gate != NULL) {
+        LH_TRY(begin_trace(call, request_id));
+        lh_call_inject(call, LH_SLICE_LITERAL("traceparent"),
+                       lh_slice_of(call->traceparent, sizeof(call->traceparent)));
+    }
+    return lh_ok();
+}
+
+lh_status lh_call_inject_trace(struct lh_gate_call *call)
+{
+    lh_slice request_id;
+    LH_TRY(choose_request_id(call, &request_id));
+    if (request_id.len > 0) {
+        lh_call_inject(call, LH_SLICE_LITERAL("X-Request-ID"), request_id);
+    }
+    return inject_traceparent(call, request_id);
+}

@@ -1,0 +1,58 @@
+/*
+ * Long-lived requests: a session that passed once is looked at again as long as its connection
+ * lives. Nothing is read but two counters until one of them moves.
+ */
+#include "gate/call.h"
+
+#include "base/banned.h"
+
+/* What is over has no key to open: revocation, epochs and the tombstone are all there is to ask. */
+static lh_status judge(struct lh_gate *gate, const struct lh_tenant *tenant,
+                       const struct lh_session_header *header)
+{
+    struct lh_session_facts facts;
+    LH_TRY(lh_gate_read_facts(gate, tenant, header, &facts));
+    return lh_session_judge(header, &facts);
+}
+
+static lh_status inspect(struct lh_gate *gate, const struct lh_gate_watch *watch,
+                         struct lh_loaded_session *out_loaded)
+{
+    struct lh_session_key key = {.bucket = watch->bucket};
+    memcpy(key.uid.bytes, watch->uid, sizeof(key.uid.bytes));
+    memcpy(key.lease.bytes, watch->lease, sizeof(key.lease.bytes));
+    struct lh_op op = lh_op_idle(0, NULL);
+    lh_status status = lh_vault_inspect(gate->parts.vault, &op, &key, out_loaded);
+    lh_op_cancel(&op);
+    return status.code == LH_PENDING ? lh_status_of(LH_TIMEOUT) : status;
+}
+
+static lh_status check_again(struct lh_gate *gate, const struct lh_gate_watch *watch,
+                             uint64_t now_ms, uint64_t *out_counter)
+{
+    struct lh_tenant_uid uid;
+    memcpy(uid.bytes, watch->uid, sizeof(uid.bytes));
+    LH_CLEANUP(lh_tenant_fini) struct lh_tenant *tenant = NULL;
+    LH_TRY(lh_directory_find_uid(gate->parts.directory, &uid, now_ms, &tenant));
+    LH_ENSURE(tenant->state == LH_TENANT_ACTIVE, LH_DISABLED);
+    LH_CLEANUP(lh_loaded_session_fini) struct lh_loaded_session loaded = LH_LOADED_SESSION_EMPTY;
+    LH_TRY(inspect(gate, watch, &loaded));
+    LH_TRY(judge(gate, tenant, &loaded.header));
+    *out_counter = tenant->counter + tenant->platform_counter;
+    return lh_ok();
+}
+
+lh_status lh_gate_watch_check(struct lh_gate *gate, struct lh_gate_watch *watch)
+{
+    LH_ENSURE(watch->is_set, LH_INVALID);
+    const struct lh_counters *counters = lh_registry_counters(gate->parts.registry);
+    uint64_t counter, platform_counter;
+    LH_TRY(lh_counters_read(counters, watch->slot, &counter));
+    LH_TRY(lh_counters_read(counters, LH_COUNTER_PLATFORM_SLOT, &platform_counter));
+    uint64_t now_ms = lh_clock_now_ms(gate->parts.clock);
+    LH_ENSURE(now_ms < watch->end_ms, LH_EXPIRED);
+    if (counter + platform_counter == watch->counter) {
+        return lh_ok();
+    }
+    return check_again(gate, watch, now_ms, &watch->counter);
+}
