@@ -1,10 +1,18 @@
-# Thin: installs what is missing, then Meson and Ninja do the work.
-.PHONY: all test deps clean
+# Thin: installs what is missing, then Meson and Ninja do the work. `make help` lists the targets.
 MESON ?= meson
 BUILD ?= build
+PORT ?= 8080
+PREFIX ?= /usr/local
+DESTDIR ?=
+export PORT LEASEHOLD_HOME
 
-all: deps $(BUILD)/build.ninja
+.PHONY: all help deps run test test-full asan bench docs format install clean
+
+all: deps $(BUILD)/build.ninja ## build the library, the nginx module and the command line
 	ninja -C $(BUILD)
+
+help: ## this list
+	@grep -hE '^[a-z][a-z-]*:.*##' $(MAKEFILE_LIST) | sed 's/:[^#]*##/\t/' | expand -t 14
 
 deps:
 	@tools/install-deps
@@ -12,8 +20,29 @@ deps:
 $(BUILD)/build.ninja:
 	$(MESON) setup $(BUILD)
 
-test: all
-	$(MESON) test -C $(BUILD) --print-errorlogs
+run: ## gateway, two demo tenants and an echo service on PORT, until Ctrl-C
+	@exec tools/run
 
-clean:
+test: deps ## everything once with sanitizers, then a smoke test of the plain build
+	@tools/test
+
+test-full: deps ## test, and the long ones: crash, torture, power loss, fuzzing
+	@tools/test --full
+
+asan: deps ## only the sanitizer build, with unit and contract tests
+	@tools/test --asan
+
+bench: deps ## requests and CPU per request beside bare nginx and auth_request
+	@tools/bench
+
+docs: all ## the generated parts of docs/ and man/
+	@tools/gen_docs --build $(BUILD)
+
+format: ## the C code as clang-format leaves it
+	@tools/check_format --fix
+
+install: deps ## into DESTDIR and PREFIX
+	@DESTDIR='$(DESTDIR)' PREFIX='$(PREFIX)' tools/install
+
+clean: ## what was built; the demo's home (run/) stays
 	rm -rf build build-*
