@@ -11,11 +11,14 @@
 #include "store/store.h"
 
 #define LH_RECORD_FORMAT 1U
+/* Bytes of the fixed header as it lies. */
+#define LH_SESSION_HEADER_BYTES 180U
 
 /* The fixed header of a record: everything that decides, and nothing personal. */
 struct lh_session_header {
     uint8_t format;
-    bool has_user; /* false: anonymous */
+    bool has_user;  /* false: anonymous */
+    bool has_state; /* whether there is a sealed state: it cannot be taken off unseen */
     struct lh_tenant_uid uid;
     uint16_t bucket;
     struct lh_lease_id lease;
@@ -27,10 +30,10 @@ struct lh_session_header {
     uint64_t platform_epoch; /* at creation; an older one than the registry's ends the session */
     uint64_t tenant_epoch;
     uint64_t user_epoch;
-    struct lh_user_tag user_tag;       /* zero when anonymous */
-    struct lh_digest secret_hash;      /* SHA-256 of the present secret */
-    struct lh_digest previous_hash;    /* of the one before; valid until grace_end_ms */
-    uint64_t grace_end_ms;             /* 0 = no grace */
+    struct lh_user_tag user_tag;    /* zero when anonymous */
+    struct lh_digest secret_hash;   /* SHA-256 of the present secret */
+    struct lh_digest previous_hash; /* of the one before; valid until grace_end_ms */
+    uint64_t grace_end_ms;          /* 0 = no grace */
 };
 
 /* Most roles, scopes or groups of one principal. */
@@ -49,7 +52,7 @@ struct lh_principal {
     struct lh_text_list groups;
 };
 
-/* Appends the fixed header. Errors: NO_MEMORY, TOO_LARGE. */
+/* Appends the fixed header. Errors: INVALID (fields that cannot be), NO_MEMORY, TOO_LARGE. */
 LH_MUST_USE lh_status lh_session_header_write(const struct lh_session_header *header,
                                               struct lh_buf *out);
 /*
@@ -59,9 +62,13 @@ LH_MUST_USE lh_status lh_session_header_write(const struct lh_session_header *he
  */
 LH_MUST_USE lh_status lh_session_header_read(lh_slice record, struct lh_session_header *out_header,
                                              lh_slice *out_header_bytes, lh_slice *out_body);
-/* Appends a principal's plain form. Errors: TOO_LARGE (LH_PRINCIPAL_MAX_BYTES), NO_MEMORY. */
+/*
+ * Appends a principal's plain form: subject, roles, scopes, groups; a text is one length byte and
+ * its bytes, a list one count byte and its texts.
+ * Errors: MALFORMED (a text that is no token), TOO_LARGE (LH_PRINCIPAL_MAX_BYTES), NO_MEMORY.
+ */
 LH_MUST_USE lh_status lh_principal_write(const struct lh_principal *principal, struct lh_buf *out);
-/* Reads it as views. Errors: TAMPERED. */
+/* Reads it as views; empty on failure. Errors: TAMPERED (also for a text that is no token). */
 LH_MUST_USE lh_status lh_principal_read(lh_slice plain, struct lh_principal *out_principal);
 /*
  * Whether text may be a subject, role, scope or group: 1 to 255 bytes of printable ASCII without

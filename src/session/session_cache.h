@@ -40,18 +40,18 @@ struct lh_cached_session {
     struct lh_session_header header;
     struct lh_principal principal; /* views into the entry */
     uint64_t last_touch_ms;
-    uint64_t tenant_counter;   /* as noted before the load */
+    uint64_t tenant_counter; /* as noted before the load */
     uint64_t platform_counter;
     uint64_t filled_ms;
 };
 
 /* What a look-up asks. */
 struct lh_session_question {
-    const struct lh_tenant_uid *uid;   /* of the resolved tenant */
-    const struct lh_raw_handle *raw;   /* the cookie as presented, not verified */
-    uint64_t tenant_counter;           /* present values */
+    const struct lh_tenant_uid *uid; /* of the resolved tenant */
+    const struct lh_raw_handle *raw; /* the cookie as presented, not verified */
+    uint64_t tenant_counter;         /* present values */
     uint64_t platform_counter;
-    uint64_t now_ms;                   /* session time */
+    uint64_t now_ms; /* session time */
 };
 
 /*

@@ -37,6 +37,8 @@ struct lh_handle {
 
 /* Wipes; for LH_CLEANUP. */
 void lh_handle_fini(struct lh_handle *handle);
+/* Wipes; for LH_CLEANUP. */
+void lh_raw_handle_fini(struct lh_raw_handle *raw);
 
 /* Reads a cookie value. Errors: MALFORMED. */
 LH_MUST_USE lh_status lh_handle_parse(lh_slice cookie_value, struct lh_raw_handle *out_raw);

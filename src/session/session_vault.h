@@ -13,8 +13,8 @@
 struct lh_vault;
 
 struct lh_vault_parts {
-    struct lh_store *store;             /* borrowed, as everything here */
-    struct lh_write_queue *queue;       /* NULL: writes are made at once, by who may block */
+    struct lh_store *store;       /* borrowed, as everything here */
+    struct lh_write_queue *queue; /* NULL: writes are made at once, by who may block */
     struct lh_crypto *crypto;
     struct lh_datakey_cache *datakeys;
     const struct lh_clock *clock;
@@ -35,10 +35,12 @@ struct lh_session_spec {
 };
 
 /*
- * Creates a session under the tenant's active DEK: random lease id and secret.
+ * Creates a session under the tenant's active DEK: random lease id and secret. Only where the
+ * store may be written at once: without a queue, or in a store that does not block.
  * out_handle  the credential; wipe it. out_header: what was written.
  * Errors: PENDING (key), TOO_LARGE (principal, or state over the tier's limit), MALFORMED (a
- * subject, role, scope or group that is no token), KEY_DOWN, STORE_DOWN, NO_SPACE, CRYPTO.
+ * subject, role, scope or group that is no token), KEY_DOWN (also: the tenant has no active DEK),
+ * STORE_DOWN, NO_SPACE, CRYPTO, NO_MEMORY, INVALID (the store would block).
  */
 LH_MUST_USE lh_status lh_vault_create(struct lh_vault *vault, struct lh_op *op,
                                       const struct lh_tenant *tenant,
@@ -49,15 +51,15 @@ LH_MUST_USE lh_status lh_vault_create(struct lh_vault *vault, struct lh_op *op,
 /* A session read from the store; nothing of it is open yet. */
 struct lh_loaded_session {
     struct lh_buf bytes;     /* owned; the record lies in it */
+    struct lh_store_row row; /* as the store answered; its record is a view into bytes */
     struct lh_session_header header;
-    lh_slice header_bytes;   /* view into bytes: the AAD */
+    lh_slice header_bytes; /* view into bytes: the AAD */
     struct lh_envelope envelope;
     uint64_t last_touch_ms;
     bool is_previous_secret; /* proved by the previous secret, within its grace: never cached */
 };
 
-#define LH_LOADED_SESSION_EMPTY                                                                    \
-    ((struct lh_loaded_session){.bytes = {NULL, 0, 0, 0}})
+#define LH_LOADED_SESSION_EMPTY ((struct lh_loaded_session){.bytes = {NULL, 0, 0, 0}})
 
 /* Wipes and frees; accepts an empty one. */
 void lh_loaded_session_fini(struct lh_loaded_session *loaded);
@@ -66,9 +68,10 @@ void lh_loaded_session_fini(struct lh_loaded_session *loaded);
  * Loads the session of a verified handle and judges all that needs no key: the place answers for
  * itself, tombstone, quarantine, the secret, absolute and idle end.
  * A foreign record is queued for quarantine, an expired one for its tombstone.
- * out_loaded  filled only on OK; fini it.
+ * out_loaded  empty at first; after PENDING hand the same one in again, the store writes to it.
+ *             Whole only on OK; fini it in any case.
  * Errors: ABSENT, REVOKED, EXPIRED, BAD_SECRET, TAMPERED, FOREIGN, QUARANTINED, FUTURE_FORMAT,
- * STORE_DOWN, PENDING, TIMEOUT, NO_MEMORY.
+ * STORE_DOWN, PENDING, TIMEOUT, NO_MEMORY, CRYPTO.
  */
 LH_MUST_USE lh_status lh_vault_load(struct lh_vault *vault, struct lh_op *op,
                                     const struct lh_handle *handle,
