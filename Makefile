@@ -4,9 +4,10 @@ BUILD ?= build
 PORT ?= 8080
 PREFIX ?= /usr/local
 DESTDIR ?=
+SECONDS ?= 60
 export PORT LEASEHOLD_HOME
 
-.PHONY: all help deps run test test-full asan bench docs format install clean
+.PHONY: all help deps run test test-full asan fuzz fuzz-replay bench docs format install clean
 
 all: deps $(BUILD)/build.ninja ## build the library, the nginx module and the command line
 	ninja -C $(BUILD)
@@ -31,6 +32,12 @@ test-full: deps ## test, and the long ones: crash, torture, power loss, fuzzing
 
 asan: deps ## only the sanitizer build, with unit and contract tests
 	@tools/test --asan
+
+fuzz: deps ## one parser (T=name, or all) for SECONDS (60) with libFuzzer and sanitizers
+	@tools/fuzz '$(T)' '$(SECONDS)'
+
+fuzz-replay: all ## the seeds of all fuzz targets
+	@$(MESON) test -C $(BUILD) --suite fuzz --print-errorlogs
 
 bench: deps ## requests and CPU per request beside bare nginx and auth_request
 	@tools/bench
