@@ -1,0 +1,466 @@
+/*
+ * Request headers. What a client sends under a managed name is noted for the gate and never
+ * reaches an upstream; what reaches it is what the verdict of the present location says. Each
+ * location starts again from the client's headers, so nothing of another location's decision is
+ * left behind, and a subrequest has a list of its own, so that it cannot disturb its parent.
+ */
+#include "ngx_http_leasehold.h"
+
+
+/* What is put into a request: the decision's headers and a Cookie. */
+#define NGX_HTTP_LEASEHOLD_EXTRA_MAX  (LH_DECISION_HEADERS_MAX + 1)
+
+
+static ngx_str_t  ngx_http_leasehold_cookie_name = ngx_string("Cookie");
+
+
+static ngx_http_leasehold_taken_t *ngx_http_leasehold_collect(ngx_http_request_t *r,
+    ngx_uint_t *out_count, ngx_uint_t *out_managed);
+static ngx_int_t ngx_http_leasehold_note(ngx_http_leasehold_record_t *record);
+static ngx_int_t ngx_http_leasehold_scrub_connections(ngx_http_request_t *r);
+static ngx_int_t ngx_http_leasehold_restore(ngx_http_leasehold_visit_t *visit);
+static ngx_int_t ngx_http_leasehold_inject(ngx_http_leasehold_visit_t *visit,
+    struct lh_decision *decision);
+
+
+static enum lh_header_kind
+ngx_http_leasehold_kind(ngx_table_elt_t *element)
+{
+    return lh_gate_header_kind(ngx_http_leasehold_slice(element->key));
+}
+
+
+static ngx_uint_t
+ngx_http_leasehold_is_managed(ngx_table_elt_t *element)
+{
+    return lh_gate_is_managed(ngx_http_leasehold_kind(element));
+}
+
+
+/* What each location writes anew. */
+static ngx_uint_t
+ngx_http_leasehold_is_ours(ngx_table_elt_t *element)
+{
+    enum lh_header_kind  kind;
+
+    kind = ngx_http_leasehold_kind(element);
+
+    return kind == LH_HEADER_COOKIE || lh_gate_is_managed(kind);
+}
+
+
+ngx_int_t
+ngx_http_leasehold_scrub(ngx_http_leasehold_record_t *record)
+{
+    ngx_uint_t           managed;
+    ngx_http_request_t  *r;
+
+    r = record->main;
+
+    record->taken = ngx_http_leasehold_collect(r, &record->taken_count, &managed);
+    if (record->taken_count && record->taken == NULL) {
+        return NGX_ERROR;
+    }
+
+    if (ngx_http_leasehold_note(record) != NGX_OK) {
+        return NGX_ERROR;
+    }
+
+    if (ngx_http_leasehold_scrub_connections(r) != NGX_OK) {
+        return NGX_ERROR;
+    }
+
+    if (managed == 0) {
+        return NGX_OK;
+    }
+
+    return ngx_http_leasehold_list_rebuild(&r->headers_in.headers, r->pool,
+                                           ngx_http_leasehold_is_managed, NULL, 0, NULL);
+}
+
+
+/* All headers that concern the gate, in order. */
+static ngx_http_leasehold_taken_t *
+ngx_http_leasehold_collect(ngx_http_request_t *r, ngx_uint_t *out_count, ngx_uint_t *out_managed)
+{
+    ngx_uint_t                   i;
+    ngx_list_part_t             *part;
+    ngx_table_elt_t             *element;
+    ngx_array_t                  found;
+    enum lh_header_kind          kind;
+    ngx_http_leasehold_taken_t  *taken;
+
+    found.elts = NULL;
+    found.nelts = 0;
+    *out_count = 0;
+    *out_managed = 0;
+
+    for (part = &r->headers_in.headers.part; part; part = part->next) {
+        element = part->elts;
+
+        for (i = 0; i < part->nelts; i++) {
+            kind = ngx_http_leasehold_kind(&element[i]);
+            if (kind == LH_HEADER_PLAIN) {
+                continue;
+            }
+
+            if (found.elts == NULL
+                && ngx_array_init(&found, r->pool, 8, sizeof(ngx_http_leasehold_taken_t))
+                   != NGX_OK)
+            {
+                *out_count = 1;
+                return NULL;
+            }
+
+            taken = ngx_array_push(&found);
+            if (taken == NULL) {
+                *out_count = 1;
+                return NULL;
+            }
+
+            taken->kind = kind;
+            taken->element = &element[i];
+            *out_managed += lh_gate_is_managed(kind);
+        }
+    }
+
+    *out_count = found.nelts;
+
+    return found.elts;
+}
+
+
+/* The same as the gate reads it. */
+static ngx_int_t
+ngx_http_leasehold_note(ngx_http_leasehold_record_t *record)
+{
+    ngx_uint_t  i, count;
+
+    count = ngx_min(record->taken_count, LH_REQUEST_HEADERS_MAX);
+
+    record->request.has_too_many_headers = record->taken_count > count;
+    record->request.header_count = count;
+
+    if (count == 0) {
+        return NGX_OK;
+    }
+
+    record->headers = ngx_palloc(record->main->pool, count * sizeof(struct lh_request_header));
+    if (record->headers == NULL) {
+        return NGX_ERROR;
+    }
+
+    for (i = 0; i < count; i++) {
+        record->headers[i].kind = record->taken[i].kind;
+        record->headers[i].value = ngx_http_leasehold_slice(record->taken[i].element->value);
+    }
+
+    record->request.headers = record->headers;
+
+    return NGX_OK;
+}
+
+
+/* Takes managed names out of a comma-separated list; the rest keeps its order. */
+static ngx_int_t
+ngx_http_leasehold_filter_tokens(ngx_pool_t *pool, ngx_str_t *value)
+{
+    u_char     *p, *end, *out, *from, *to;
+    lh_slice    token;
+    ngx_str_t   kept;
+
+    kept.data = ngx_pnalloc(pool, value->len + 1);
+    if (kept.data == NULL) {
+        return NGX_ERROR;
+    }
+
+    end = value->data + value->len;
+    out = kept.data;
+
+    for (p = value->data; p < end; p++) {
+        from = p;
+        while (p < end && *p != ',') {
+            p++;
+        }
+        to = p;
+
+        while (from < to && (*from == ' ' || *from == '\t')) {
+            from++;
+        }
+        while (to > from && (to[-1] == ' ' || to[-1] == '\t')) {
+            to--;
+        }
+
+        token.ptr = from;
+        token.len = (size_t) (to - from);
+
+        if (token.len == 0 || lh_gate_is_managed(lh_gate_header_kind(token))) {
+            continue;
+        }
+
+        if (out != kept.data) {
+            *out++ = ',';
+        }
+        out = ngx_cpymem(out, from, token.len);
+    }
+
+    kept.len = (size_t) (out - kept.data);
+    *out = '\0';
+    *value = kept;
+
+    return NGX_OK;
+}
+
+
+/*
+ * "Connection: X-Tenant-ID" asks the next proxy to drop what we inject (RFC 9110 §7.6.1), if the
+ * configuration passes the client's Connection on. Managed names are taken out of it.
+ */
+static ngx_int_t
+ngx_http_leasehold_scrub_connections(ngx_http_request_t *r)
+{
+    ngx_uint_t        i;
+    ngx_list_part_t  *part;
+    ngx_table_elt_t  *element;
+
+    for (part = &r->headers_in.headers.part; part; part = part->next) {
+        element = part->elts;
+
+        for (i = 0; i < part->nelts; i++) {
+            if (element[i].key.len == sizeof("connection") - 1
+                && ngx_strncasecmp(element[i].key.data, (u_char *) "connection",
+                                   sizeof("connection") - 1)
+                   == 0
+                && ngx_http_leasehold_filter_tokens(r->pool, &element[i].value) != NGX_OK)
+            {
+                return NGX_ERROR;
+            }
+        }
+    }
+
+    return NGX_OK;
+}
+
+
+ngx_int_t
+ngx_http_leasehold_own_headers(ngx_http_request_t *r)
+{
+    ngx_uint_t        i;
+    ngx_list_t        own;
+    ngx_list_part_t  *part;
+    ngx_table_elt_t  *element, *copy;
+
+    if (ngx_list_init(&own, r->pool, 20, sizeof(ngx_table_elt_t)) != NGX_OK) {
+        return NGX_ERROR;
+    }
+
+    for (part = &r->headers_in.headers.part; part; part = part->next) {
+        element = part->elts;
+
+        for (i = 0; i < part->nelts; i++) {
+            if (ngx_http_leasehold_is_ours(&element[i])) {
+                continue;
+            }
+
+            copy = ngx_list_push(&own);
+            if (copy == NULL) {
+                return NGX_ERROR;
+            }
+            *copy = element[i];
+        }
+    }
+
+    r->headers_in.headers = own;
+    if (own.last == &own.part) {
+        r->headers_in.headers.last = &r->headers_in.headers.part;
+    }
+
+    return NGX_OK;
+}
+
+
+ngx_int_t
+ngx_http_leasehold_apply(ngx_http_leasehold_visit_t *visit, ngx_http_leasehold_verdict_t *verdict)
+{
+    ngx_int_t                        rc;
+    ngx_uint_t                       index;
+    ngx_http_request_t              *r;
+    ngx_http_leasehold_main_conf_t  *lmcf;
+
+    if (visit->applied == verdict) {
+        return NGX_OK;
+    }
+
+    r = visit->request;
+
+    if (verdict->policy->scrub) {
+        rc = ngx_http_leasehold_inject(visit, &verdict->decision);
+
+    } else {
+        rc = ngx_http_leasehold_restore(visit);
+    }
+
+    if (rc != NGX_OK) {
+        return NGX_ERROR;
+    }
+
+    /* a $http_cookie that was read before still holds our cookie */
+    lmcf = ngx_http_get_module_main_conf(r, ngx_http_leasehold_module);
+    if (lmcf->http_cookie_index != NGX_ERROR) {
+        index = (ngx_uint_t) lmcf->http_cookie_index;
+        r->variables[index].valid = 0;
+        r->variables[index].not_found = 0;
+    }
+
+    visit->applied = verdict;
+
+    return NGX_OK;
+}
+
+
+/* nginx keeps pointers to the Cookie headers beside the list. */
+static ngx_int_t
+ngx_http_leasehold_set_cookies(ngx_http_request_t *r, ngx_table_elt_t *elements, ngx_uint_t count)
+{
+#if (nginx_version >= 1023000)
+    ngx_uint_t         i;
+    ngx_table_elt_t  **next;
+
+    next = &r->headers_in.cookie;
+
+    for (i = 0; i < count; i++) {
+        if (ngx_http_leasehold_kind(&elements[i]) == LH_HEADER_COOKIE) {
+            *next = &elements[i];
+            next = &elements[i].next;
+        }
+    }
+
+    *next = NULL;
+
+    return NGX_OK;
+#else
+    ngx_uint_t         i;
+    ngx_array_t        cookies;
+    ngx_table_elt_t  **cookie;
+
+    /* a subrequest shares the array's memory with its parent: begin a new one */
+    if (ngx_array_init(&cookies, r->pool, 1, sizeof(ngx_table_elt_t *)) != NGX_OK) {
+        return NGX_ERROR;
+    }
+
+    for (i = 0; i < count; i++) {
+        if (ngx_http_leasehold_kind(&elements[i]) != LH_HEADER_COOKIE) {
+            continue;
+        }
+
+        cookie = ngx_array_push(&cookies);
+        if (cookie == NULL) {
+            return NGX_ERROR;
+        }
+        *cookie = &elements[i];
+    }
+
+    r->headers_in.cookies = cookies;
+
+    return NGX_OK;
+#endif
+}
+
+
+/* leasehold_scrub off: the request as the client sent it. */
+static ngx_int_t
+ngx_http_leasehold_restore(ngx_http_leasehold_visit_t *visit)
+{
+    ngx_uint_t                    i, count;
+    ngx_table_elt_t              *elements, *first;
+    ngx_http_request_t           *r;
+    ngx_http_leasehold_record_t  *record;
+
+    r = visit->request;
+    record = visit->record;
+
+    elements = ngx_palloc(r->pool, (record->taken_count + 1) * sizeof(ngx_table_elt_t));
+    if (elements == NULL) {
+        return NGX_ERROR;
+    }
+
+    count = 0;
+
+    for (i = 0; i < record->taken_count; i++) {
+        if (ngx_http_leasehold_is_ours(record->taken[i].element)) {
+            elements[count++] = *record->taken[i].element;
+        }
+    }
+
+    if (ngx_http_leasehold_list_rebuild(&r->headers_in.headers, r->pool,
+                                        ngx_http_leasehold_is_ours, elements, count, &first)
+        != NGX_OK)
+    {
+        return NGX_ERROR;
+    }
+
+    return ngx_http_leasehold_set_cookies(r, first, count);
+}
+
+
+static ngx_int_t
+ngx_http_leasehold_fill(ngx_http_request_t *r, ngx_table_elt_t *element, lh_slice name,
+    lh_slice value)
+{
+    u_char  *lowcase;
+
+    lowcase = ngx_pnalloc(r->pool, name.len);
+    if (lowcase == NULL) {
+        return NGX_ERROR;
+    }
+
+    ngx_memzero(element, sizeof(ngx_table_elt_t));
+    element->key.data = (u_char *) (uintptr_t) name.ptr;
+    element->key.len = name.len;
+    element->value.data = (u_char *) (uintptr_t) value.ptr;
+    element->value.len = value.len;
+    element->lowcase_key = lowcase;
+    element->hash = ngx_hash_strlow(lowcase, element->key.data, name.len);
+
+    return NGX_OK;
+}
+
+
+static ngx_int_t
+ngx_http_leasehold_inject(ngx_http_leasehold_visit_t *visit, struct lh_decision *decision)
+{
+    size_t               i;
+    lh_slice             name;
+    ngx_uint_t           count;
+    ngx_table_elt_t      elements[NGX_HTTP_LEASEHOLD_EXTRA_MAX], *first;
+    ngx_http_request_t  *r;
+
+    r = visit->request;
+    count = 0;
+    first = NULL;
+
+    if (decision->has_cookie) {
+        name = ngx_http_leasehold_slice(ngx_http_leasehold_cookie_name);
+        if (ngx_http_leasehold_fill(r, &elements[count++], name, decision->cookie) != NGX_OK) {
+            return NGX_ERROR;
+        }
+    }
+
+    for (i = 0; i < decision->inject_count; i++) {
+        if (ngx_http_leasehold_fill(r, &elements[count++], decision->inject[i].name,
+                                    decision->inject[i].value)
+            != NGX_OK)
+        {
+            return NGX_ERROR;
+        }
+    }
+
+    if (ngx_http_leasehold_list_rebuild(&r->headers_in.headers, r->pool,
+                                        ngx_http_leasehold_is_ours, elements, count, &first)
+        != NGX_OK)
+    {
+        return NGX_ERROR;
+    }
+
+    return ngx_http_leasehold_set_cookies(r, first, decision->has_cookie ? 1 : 0);
+}
