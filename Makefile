@@ -7,7 +7,7 @@ DESTDIR ?=
 SECONDS ?= 60
 export PORT LEASEHOLD_HOME
 
-.PHONY: all help deps run test test-full asan fuzz fuzz-replay bench docs format install clean
+.PHONY: all help deps run test test-full asan fuzz fuzz-replay vectors bench docs format install clean
 
 all: deps $(BUILD)/build.ninja ## build the library, the nginx module and the command line
 	ninja -C $(BUILD)
@@ -38,6 +38,10 @@ fuzz: deps ## one parser (T=name, or all) for SECONDS (60) with libFuzzer and sa
 
 fuzz-replay: all ## the seeds of all fuzz targets
 	@$(MESON) test -C $(BUILD) --suite fuzz --print-errorlogs
+
+vectors: all ## published test vectors in the directory VECTORS
+	@test -d '$(VECTORS)' || { echo 'leasehold: VECTORS= a directory of test vectors' >&2; exit 2; }
+	@$(BUILD)/tests/vectors/vectors '$(VECTORS)'
 
 bench: deps ## requests and CPU per request beside bare nginx and auth_request
 	@tools/bench

@@ -1,0 +1,54 @@
+/*
+ * Running published collections of test vectors against our primitives. A runner reads one file
+ * and counts; vectors.c knows which runner reads which file, and why others are not run.
+ */
+#ifndef LH_TESTS_VECTORS_VECTORS_H
+#define LH_TESTS_VECTORS_VECTORS_H
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <jansson.h>
+
+#include "base/buf.h"
+#include "crypto/crypto.h"
+
+/* The outcome of one file. */
+struct tally {
+    unsigned passed;
+    unsigned failed;
+    unsigned skipped;
+    const char *skip_reason; /* of the skipped cases; one sentence holds for all of a file */
+};
+
+typedef void (*run_fn)(struct lh_crypto *crypto, const json_t *file, struct tally *tally);
+
+/*
+ * Bytes of a hexadecimal member; an absent member or a bad digit ends the program, for then the
+ * collection is not what we think it is.
+ */
+void vector_bytes(const json_t *object, const char *name, struct lh_buf *out);
+
+/* A text member, never NULL; ends the program if it is absent. */
+const char *vector_text(const json_t *object, const char *name);
+
+/* Counts a case and says which one failed. what: the case's number or name. */
+void vector_count(struct tally *tally, bool is_right, const char *what);
+
+/* Counts a case that our interface cannot express. */
+void vector_skip(struct tally *tally, const char *reason);
+
+/* Wycheproof's formats (C2SP/wycheproof). "acceptable" counts as invalid: we have the choice. */
+void run_wycheproof_es256(struct lh_crypto *crypto, const json_t *file, struct tally *tally);
+void run_wycheproof_hkdf(struct lh_crypto *crypto, const json_t *file, struct tally *tally);
+void run_wycheproof_hmac(struct lh_crypto *crypto, const json_t *file, struct tally *tally);
+void run_wycheproof_siphash(struct lh_crypto *crypto, const json_t *file, struct tally *tally);
+
+/* The vectors of the XAES-256-GCM specification (C2SP/C2SP), with both accumulated hashes. */
+void run_c2sp_xaes(struct lh_crypto *crypto, const json_t *file, struct tally *tally);
+
+/* The big list of naughty strings (minimaxir/big-list-of-naughty-strings) through our codecs. */
+void run_naughty_strings(struct lh_crypto *crypto, const json_t *file, struct tally *tally);
+
+#endif
