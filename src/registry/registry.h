@@ -3,9 +3,16 @@
  * LMDB environment, fully synced; workers open it read-only. Makes the snapshots that the tenant
  * room keeps.
  *
- * Writing: begin, mark the slots that will change (raises their counters before the commit),
- * write, commit (synced), do what must follow outside (tombstones), end (raises them again). An
- * act is acknowledged only after end.
+ * Writing: begin, write (each write marks the slots that it changes: raises their counters before
+ * the commit), commit (synced), do what must follow outside (tombstones), end (raises them again).
+ * An act is acknowledged only after end.
+ *
+ * A part of map and disk is kept for what takes rights away (revocations, epochs, stopping a
+ * tenant, releasing names, sweeping); whatever grants something gets NO_SPACE before that part is
+ * touched. After NO_SPACE the transaction can only be ended.
+ *
+ * A row that cannot be understood is REGISTRY_DOWN, one of a newer version FUTURE_FORMAT. For one
+ * thread; the registry may be opened once in a process.
  */
 #ifndef LH_REGISTRY_REGISTRY_H
 #define LH_REGISTRY_REGISTRY_H
@@ -28,22 +35,23 @@ struct lh_registry_options {
     const struct lh_host *host; /* for log lines; borrowed */
 };
 
-/* What init decides once. */
+/* What init decides once. counters_id and home_id are never changed. */
 struct lh_registry_founding {
-    uint8_t home_id[16];                        /* random */
-    uint8_t counters_id[LH_COUNTER_ID_BYTES];   /* random */
+    uint8_t home_id[16];                      /* random */
+    uint8_t counters_id[LH_COUNTER_ID_BYTES]; /* random */
     uint64_t platform_epoch;
-    lh_slice wrapped_cell;                      /* the cell secret of key id 1, wrapped */
+    lh_slice wrapped_cell; /* the cell secret of key id 1, wrapped */
 };
 
 /*
- * Makes an empty registry with the default tiers, and the counters file.
- * Errors: EXISTS, UNREADABLE, NO_SPACE, REGISTRY_DOWN.
+ * Makes an empty registry with the default tiers, its directory if need be, and the counters
+ * file. A failure leaves no registry behind.
+ * Errors: EXISTS, UNREADABLE, NO_SPACE, REGISTRY_DOWN, NO_MEMORY.
  */
 LH_MUST_USE lh_status lh_registry_create(const struct lh_registry_options *options,
                                          const struct lh_registry_founding *founding);
 /*
- * Opens a registry. After fork only; once per process.
+ * Opens a registry that is there; makes nothing. After fork only; once per process.
  * Errors: REGISTRY_DOWN, COUNTERS_DOWN, FUTURE_FORMAT, NO_MEMORY.
  */
 LH_MUST_USE lh_status lh_registry_open(const struct lh_registry_options *options,
@@ -79,23 +87,32 @@ LH_MUST_USE lh_status lh_registry_read_user_epoch(struct lh_registry *registry,
                                                   const struct lh_tenant_uid *uid,
                                                   const struct lh_user_tag *tag,
                                                   uint64_t *out_epoch);
-/* Calls each for every tenant (removed ones too) in order of id; false ends it. Errors: REGISTRY_DOWN, NO_MEMORY. */
+/*
+ * Calls each for every tenant (removed ones too) in order of id; false ends it. The callback may
+ * use the registry. Errors: REGISTRY_DOWN, NO_MEMORY.
+ */
 LH_MUST_USE lh_status lh_registry_each_tenant(struct lh_registry *registry,
                                               bool (*each)(void *context,
                                                            const struct lh_tenant *tenant),
                                               void *context);
-/* Calls each for every tier. Errors: REGISTRY_DOWN. */
+/* Calls each for every tier in order of name; false ends it. Errors: REGISTRY_DOWN, NO_MEMORY. */
 LH_MUST_USE lh_status lh_registry_each_tier(struct lh_registry *registry,
-                                            bool (*each)(void *context,
-                                                         const struct lh_tier *tier),
+                                            bool (*each)(void *context, const struct lh_tier *tier),
                                             void *context);
 
 /* --- Writing --------------------------------------------------------------------------------- */
 
-/* Begins; waits for other writers. Errors: REGISTRY_DOWN, COUNTERS_DOWN. */
+/*
+ * Begins; waits for other writers. One transaction at a time.
+ * Errors: REGISTRY_DOWN (also when it was opened read-only, or was set back behind what a writer
+ * has committed: an error line says so), COUNTERS_DOWN, NO_MEMORY.
+ */
 LH_MUST_USE lh_status lh_registry_begin(struct lh_registry *registry,
                                         struct lh_registry_txn **out_txn);
-/* Marks a slot as changing: raises its counter now and at end. Errors: COUNTERS_DOWN, NO_MEMORY. */
+/*
+ * Marks a slot as changing: raises its counter now and at end. For what changes outside the
+ * registry; the writes below mark by themselves. Errors: COUNTERS_DOWN.
+ */
 LH_MUST_USE lh_status lh_registry_mark(struct lh_registry_txn *txn, uint32_t slot);
 /* Commits, synced. Errors: NO_SPACE, REGISTRY_DOWN: nothing is written then. */
 LH_MUST_USE lh_status lh_registry_commit(struct lh_registry_txn *txn);
@@ -116,9 +133,12 @@ LH_MUST_USE lh_status lh_registry_find_uid(struct lh_registry_txn *txn,
                                            struct lh_tenant_uid *out_uid);
 /*
  * Writes a tenant's own fields (id, state, tier's name, epoch, buckets, keys of indexes, roles,
- * aliases, domains); wrapped DEKs and names have calls of their own. A new tenant (slot 0) gets
- * the next free slot.
- * Errors: NO_SPACE (also when all slots are used), REGISTRY_DOWN.
+ * aliases, domains); wrapped DEKs and names have calls of their own, and the active DEK is the
+ * newest that is ACTIVE. A new tenant (slot 0) gets the next free slot. An epoch never falls: if
+ * the stored one is later, it stays and is set in the tenant.
+ * Errors: ABSENT (no such tier), EXISTS (slot 0, but the uid is known), INVALID (another slot, a
+ * field out of range), MALFORMED (text that is not UTF-8), TOO_LARGE, NO_SPACE (also when all
+ * slots are used), REGISTRY_DOWN, COUNTERS_DOWN, NO_MEMORY.
  */
 LH_MUST_USE lh_status lh_registry_put_tenant(struct lh_registry_txn *txn, struct lh_tenant *tenant);
 
@@ -128,16 +148,20 @@ enum lh_name_kind { LH_NAME_TENANT, LH_NAME_DOMAIN };
 /*
  * Claims a name for a tenant. A name that is released by the same uid may be claimed again.
  * may_reclaim  take a reserved name of another uid (audited by the caller).
- * Errors: EXISTS (in use by another), RESERVED (released by another, not yet free), NO_SPACE.
+ * Errors: EXISTS (in use by another), RESERVED (released by another, not yet free), INVALID
+ * (empty or too long), NO_SPACE.
  */
 LH_MUST_USE lh_status lh_registry_claim_name(struct lh_registry_txn *txn, enum lh_name_kind kind,
                                              lh_slice name, const struct lh_tenant_uid *uid,
                                              uint64_t now_ms, bool may_reclaim);
-/* Releases a name: reserved for its uid until reserved_until_ms. Errors: ABSENT, NO_SPACE. */
+/*
+ * Releases a name: reserved for its uid until reserved_until_ms, or longer if it was already.
+ * Errors: ABSENT, NO_SPACE.
+ */
 LH_MUST_USE lh_status lh_registry_release_name(struct lh_registry_txn *txn, enum lh_name_kind kind,
                                                lh_slice name, uint64_t reserved_until_ms);
 
-/* Writes a wrapped DEK of a tenant. Errors: NO_SPACE, REGISTRY_DOWN. */
+/* Writes a wrapped DEK of a tenant. Errors: INVALID (id 0), NO_SPACE, REGISTRY_DOWN. */
 LH_MUST_USE lh_status lh_registry_put_dek(struct lh_registry_txn *txn,
                                           const struct lh_tenant_uid *uid,
                                           const struct lh_wrapped_dek *dek);
@@ -148,7 +172,8 @@ LH_MUST_USE lh_status lh_registry_get_tier(struct lh_registry_txn *txn, lh_slice
 LH_MUST_USE lh_status lh_registry_put_tier(struct lh_registry_txn *txn, const struct lh_tier *tier);
 
 /*
- * Writes a revocation of one session, kept until keep_until_ms.
+ * Writes a revocation of one session, kept until keep_until_ms. What is there already is never
+ * weakened: revoked stays revoked, and of generations and times the later counts.
  * Errors: NO_SPACE, REGISTRY_DOWN.
  */
 LH_MUST_USE lh_status lh_registry_put_revocation(struct lh_registry_txn *txn,
@@ -169,9 +194,13 @@ LH_MUST_USE lh_status lh_registry_raise_tenant_epoch(struct lh_registry_txn *txn
                                                      const struct lh_tenant_uid *uid,
                                                      uint64_t now_ms, uint64_t *out_epoch);
 /* Raises the platform's epoch likewise. Errors: NO_SPACE. */
-LH_MUST_USE lh_status lh_registry_raise_platform_epoch(struct lh_registry_txn *txn,
-                                                       uint64_t now_ms, uint64_t *out_epoch);
-/* Removes revocations and user epochs whose time is over. Errors: NO_SPACE, REGISTRY_DOWN. */
+LH_MUST_USE lh_status lh_registry_raise_platform_epoch(struct lh_registry_txn *txn, uint64_t now_ms,
+                                                       uint64_t *out_epoch);
+/*
+ * Removes revocations and user epochs whose time is over, the oldest first.
+ * out_removed  how many; fewer than max_rows means none is left.
+ * Errors: NO_SPACE, REGISTRY_DOWN.
+ */
 LH_MUST_USE lh_status lh_registry_sweep(struct lh_registry_txn *txn, uint64_t now_ms,
                                         size_t max_rows, size_t *out_removed);
 
