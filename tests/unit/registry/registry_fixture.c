@@ -165,6 +165,29 @@ void fixture_set_state(struct lh_registry_txn *txn, unsigned n, enum lh_tenant_s
     assert_ok(lh_registry_put_tenant(txn, tenant));
 }
 
+lh_status fixture_claim(struct lh_registry_txn *txn, enum lh_name_kind kind, const char *name,
+                        unsigned n, uint64_t now_ms, bool may_reclaim)
+{
+    struct lh_tenant_uid uid = fixture_uid(n);
+    return lh_registry_claim_name(txn, kind, lh_slice_from_text(name), &uid, now_ms, may_reclaim);
+}
+
+lh_status fixture_release(struct lh_registry_txn *txn, const char *name, uint64_t until_ms)
+{
+    return lh_registry_release_name(txn, LH_NAME_TENANT, lh_slice_from_text(name), until_ms);
+}
+
+void fixture_put_dek(struct lh_registry_txn *txn, unsigned n, uint32_t id, enum lh_dek_state state)
+{
+    struct lh_tenant_uid uid = fixture_uid(n);
+    const struct lh_wrapped_dek dek = {.id = id,
+                                       .state = state,
+                                       .created_ms = 100 + id,
+                                       .retire_ms = 200 + id,
+                                       .blob = LH_SLICE_LITERAL("wrapped key")};
+    assert_ok(lh_registry_put_dek(txn, &uid, &dek));
+}
+
 lh_status fixture_load(struct registry_fixture *fixture, const char *name,
                        struct lh_tenant **out_tenant)
 {

@@ -55,6 +55,14 @@ void fixture_add(struct registry_fixture *fixture, unsigned n, const char *id);
 /* Sets the state of a tenant inside a transaction. */
 void fixture_set_state(struct lh_registry_txn *txn, unsigned n, enum lh_tenant_state state);
 
+/* Claims or releases a name for the nth tenant. */
+lh_status fixture_claim(struct lh_registry_txn *txn, enum lh_name_kind kind, const char *name,
+                        unsigned n, uint64_t now_ms, bool may_reclaim);
+lh_status fixture_release(struct lh_registry_txn *txn, const char *name, uint64_t until_ms);
+
+/* Puts a wrapped DEK of the nth tenant, made at 100 + id and to retire at 200 + id. */
+void fixture_put_dek(struct lh_registry_txn *txn, unsigned n, uint32_t id, enum lh_dek_state state);
+
 /* Loads by name through the source. */
 lh_status fixture_load(struct registry_fixture *fixture, const char *name,
                        struct lh_tenant **out_tenant);
