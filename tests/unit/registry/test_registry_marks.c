@@ -151,8 +151,7 @@ static bool list_and_look(void *context, const struct lh_tenant *tenant)
     return true;
 }
 
-static void
-test_registry_each_tenant__shows_removed_ones_and_lets_the_registry_be_used(void **state)
+static void test_registry_each_tenant__shows_removed_ones_and_may_be_nested(void **state)
 {
     struct registry_fixture *fixture = *state;
     struct listing listing = {.fixture = fixture};
@@ -199,6 +198,7 @@ int main(void)
         WITH_REGISTRY(test_registry_writes__mark_what_they_change),
         WITH_REGISTRY(test_registry_source__notes_counters_and_reads_them),
         WITH_REGISTRY(test_registry_each_tenant__lists_ten_thousand_in_order),
+        WITH_REGISTRY(test_registry_each_tenant__shows_removed_ones_and_may_be_nested),
         WITH_REGISTRY(test_registry_each_tier__lists_the_defaults),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
