@@ -66,8 +66,7 @@ bool lh_place_revoke(const struct lh_store_row *present, uint64_t absolute_end_m
     if (present->kind != LH_PLACE_EMPTY && present->absolute_end_ms > end_ms) {
         end_ms = present->absolute_end_ms;
     }
-    *out_tombstone = (struct lh_store_row){.kind = LH_PLACE_TOMBSTONE,
-                                           .generation = present->generation,
-                                           .absolute_end_ms = end_ms};
+    *out_tombstone = (struct lh_store_row){
+        .kind = LH_PLACE_TOMBSTONE, .generation = present->generation, .absolute_end_ms = end_ms};
     return present->kind != LH_PLACE_TOMBSTONE || present->absolute_end_ms < end_ms;
 }

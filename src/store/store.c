@@ -223,8 +223,7 @@ static bool is_asked_for(const struct listing *listing, const struct lh_session_
                                                LH_SLICE_OF(listing->user_tag->bytes)));
 }
 
-static bool pass_on(void *context, const struct lh_session_key *key,
-                    const struct lh_store_row *row)
+static bool pass_on(void *context, const struct lh_session_key *key, const struct lh_store_row *row)
 {
     struct listing *listing = context;
     struct lh_store_row checked = *row;
@@ -243,8 +242,8 @@ lh_status lh_store_list(struct lh_store *store, const struct lh_tenant_uid *uid,
 {
     LH_MAGIC_CHECK(store, STORE_MAGIC);
     LH_ENSURE(store->driver->list != NULL && bucket < LH_STORE_BUCKETS_MAX, LH_INVALID);
-    LH_ENSURE(page->is_first || (lh_tenant_uid_is_equal(&page->after.uid, uid) &&
-                                 page->after.bucket == bucket),
+    LH_ENSURE(page->is_first ||
+                  (lh_tenant_uid_is_equal(&page->after.uid, uid) && page->after.bucket == bucket),
               LH_INVALID);
     struct listing listing = {uid, bucket, user_tag, 0, each, context};
     page->is_last = false;

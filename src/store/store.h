@@ -12,11 +12,11 @@ struct lh_store;
 
 /* What setup knows about a store; a driver sees only these. */
 struct lh_store_options {
-    const char *path;        /* directory of the environment, for drivers that have one */
-    uint64_t map_bytes;      /* largest size it may grow to; 0 = the driver's default */
-    uint64_t reserve_bytes;  /* kept free for revocations; 0 = the driver's default */
-    bool is_read_only;       /* guards against our own mistakes */
-    bool may_create;         /* make it if it is missing */
+    const char *path;           /* directory of the environment, for drivers that have one */
+    uint64_t map_bytes;         /* largest size it may grow to; 0 = the driver's default */
+    uint64_t reserve_bytes;     /* kept free for revocations; 0 = the driver's default */
+    bool is_read_only;          /* guards against our own mistakes */
+    bool may_create;            /* make it if it is missing */
     const struct lh_host *host; /* for log lines; borrowed */
 };
 

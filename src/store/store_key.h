@@ -33,8 +33,7 @@ struct lh_session_key {
 /* uid ‖ bucket ‖ lease id. */
 #define LH_SESSION_KEY_BYTES (LH_TENANT_UID_BYTES + 4U + LH_LEASE_ID_BYTES)
 /* uid ‖ bucket ‖ user tag ‖ lease id. */
-#define LH_USER_INDEX_KEY_BYTES                                                                    \
-    (LH_TENANT_UID_BYTES + 4U + LH_USER_TAG_BYTES + LH_LEASE_ID_BYTES)
+#define LH_USER_INDEX_KEY_BYTES (LH_TENANT_UID_BYTES + 4U + LH_USER_TAG_BYTES + LH_LEASE_ID_BYTES)
 /* end in ms ‖ session key. */
 #define LH_EXPIRY_INDEX_KEY_BYTES (8U + LH_SESSION_KEY_BYTES)
 

@@ -16,7 +16,7 @@ struct lh_write_queue_counts {
     uint64_t touches_dropped; /* the queue was full */
     uint64_t touches_failed;  /* the store refused the batch */
     uint64_t urgent_made;
-    uint64_t urgent_failed;   /* the queue was full or the store refused */
+    uint64_t urgent_failed; /* the queue was full or the store refused */
 };
 
 /*

@@ -46,8 +46,7 @@ static void remove_directory(const char *path)
 {
     DIR *directory = opendir(path);
     if (directory != NULL) {
-        for (struct dirent *entry = readdir(directory); entry != NULL;
-             entry = readdir(directory)) {
+        for (struct dirent *entry = readdir(directory); entry != NULL; entry = readdir(directory)) {
             if (entry->d_name[0] != '.') {
                 (void)unlinkat(dirfd(directory), entry->d_name, 0);
             }

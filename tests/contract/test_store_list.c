@@ -6,7 +6,7 @@
 struct seen {
     struct lh_session_key keys[64];
     size_t count;
-    size_t stop_after; /* 0 = never */
+    size_t stop_after;      /* 0 = never */
     struct lh_store *store; /* revoke what is seen, if set */
 };
 
@@ -141,8 +141,7 @@ static void test_store_list__refuses_to_go_on_in_another_bucket(void **state)
     struct lh_session_key key = key_of(1, 0, 0);
     struct lh_store_page page = {.after = key_of(2, 0, 0)};
     struct seen seen = {.count = 0};
-    assert_status(lh_store_list(store_of(state), &key.uid, 0, NULL, &page, see, &seen),
-                  LH_INVALID);
+    assert_status(lh_store_list(store_of(state), &key.uid, 0, NULL, &page, see, &seen), LH_INVALID);
 }
 
 static void test_store_count__counts_records_and_tombstones(void **state)

@@ -71,7 +71,8 @@ static void test_store_create__refuses_a_revoked_place(void **state)
 
 static void test_store_create__takes_records_of_every_size_up_to_the_limit(void **state)
 {
-    static const size_t sizes[] = {1, 500, 1900, 1999, 2048, 4096, 20000, LH_STORE_RECORD_MAX_BYTES};
+    static const size_t sizes[] = {1,    500,  1900,  1999,
+                                   2048, 4096, 20000, LH_STORE_RECORD_MAX_BYTES};
     for (unsigned i = 0; i < sizeof(sizes) / sizeof(sizes[0]); i++) {
         struct lh_session_key key = key_of(1, 0, i);
         struct lh_store_row row = row_of(1, "");
@@ -80,8 +81,8 @@ static void test_store_create__takes_records_of_every_size_up_to_the_limit(void 
     }
     for (unsigned i = 0; i < sizeof(sizes) / sizeof(sizes[0]); i++) {
         struct lh_session_key key = key_of(1, 0, i);
-        assert_true(lh_slice_is_equal(load_row(store_of(state), &key).record,
-                                      long_record(sizes[i], i)));
+        assert_true(
+            lh_slice_is_equal(load_row(store_of(state), &key).record, long_record(sizes[i], i)));
     }
 }
 

@@ -6,7 +6,9 @@
 
 #include "store/store.h"
 
-#define LH_STORE_DRIVERS(X) X(memory)
+#define LH_STORE_DRIVERS(X)                                                                        \
+    X(lmdb)                                                                                        \
+    X(memory)
 
 /* lh_store_open_<name>: opens and answers the driver and its self. */
 #define LH_STORE_DECLARE_OPEN(name)                                                                \

@@ -15,7 +15,7 @@
 #define MEMORY_MAGIC 0x4d656d6fU
 
 #define DEFAULT_CAPACITY_BYTES ((uint64_t)256 * 1024 * 1024)
-#define DEFAULT_RESERVE_BYTES  ((uint64_t)1024 * 1024)
+#define DEFAULT_RESERVE_BYTES ((uint64_t)1024 * 1024)
 
 #define FIRST_PLACES ((size_t)64)
 
@@ -145,8 +145,7 @@ static lh_status put_row(struct memory *memory, const struct lh_session_key *key
                          const struct lh_store_row *row, uint64_t keep_bytes)
 {
     size_t at = find_index(memory, key);
-    bool replaces =
-        at < memory->count && lh_session_key_is_equal(&memory->places[at]->key, key);
+    bool replaces = at < memory->count && lh_session_key_is_equal(&memory->places[at]->key, key);
     uint64_t freed = replaces ? cost_of(&memory->places[at]->row) : 0;
     uint64_t used = memory->used_bytes - freed + cost_of(row);
     LH_ENSURE(used <= memory->capacity_bytes && keep_bytes <= memory->capacity_bytes - used,
@@ -395,8 +394,7 @@ lh_status lh_store_open_memory(const struct lh_store_options *options,
     LH_ENSURE(memory != NULL, LH_NO_MEMORY);
     LH_BUG_IF(pthread_mutex_init(&memory->mutex, NULL) != 0);
     memory->magic = MEMORY_MAGIC;
-    memory->capacity_bytes =
-        options->map_bytes == 0 ? DEFAULT_CAPACITY_BYTES : options->map_bytes;
+    memory->capacity_bytes = options->map_bytes == 0 ? DEFAULT_CAPACITY_BYTES : options->map_bytes;
     memory->reserve_bytes =
         options->reserve_bytes == 0 ? DEFAULT_RESERVE_BYTES : options->reserve_bytes;
     *out_driver = &lh_store_memory;

@@ -1,0 +1,208 @@
+/*
+ * Opening and closing an LMDB environment, and what must be looked after while it is open.
+ */
+#include "store/drivers/lmdb_env.h"
+
+#include "store/drivers/lmdb_lock.h"
+#include "store/drivers/lmdb_map.h"
+#include "store/drivers/lmdb_rows.h"
+#include "store/drivers/lmdb_space.h"
+
+#include <errno.h>
+#include <unistd.h>
+
+#include "base/banned.h"
+
+/*
+ * Slots of processes that may read at a time: one each. Workers, twice over during a reload, the
+ * daemon, many CLIs at once. The first to open the environment decides.
+ */
+#define READERS_MAX 1022U
+
+/*
+ * NOTLS: the read transaction belongs to us and not to a thread. NORDAHEAD: keys are random, and
+ * large folios in the page cache make later writes slow. NOSYNC: lh_lmdb_sync, in the background.
+ * No NOMEMINIT: what LMDB does not fill would otherwise come from our heap and reach the disk.
+ */
+#define OPEN_FLAGS (MDB_NOTLS | MDB_NORDAHEAD | MDB_NOSYNC)
+
+/* The reader's slot is taken now, so that no later read can find the table full. */
+lh_status lh_lmdb_take_slot(struct lh_lmdb *lmdb)
+{
+    int result = mdb_txn_begin(lmdb->env, NULL, MDB_RDONLY, &lmdb->reader);
+    if (result == MDB_READERS_FULL) {
+        (void)mdb_reader_check(lmdb->env, NULL);
+        result = mdb_txn_begin(lmdb->env, NULL, MDB_RDONLY, &lmdb->reader);
+    }
+    if (result != MDB_SUCCESS) {
+        lmdb->reader = NULL;
+        return lh_lmdb_status(lmdb, result, "take a reader's slot");
+    }
+    return lh_ok();
+}
+
+/* Errors: ABSENT (it is empty), FUTURE_FORMAT, STORE_DOWN. */
+static lh_status open_tree(struct lh_lmdb *lmdb)
+{
+    LH_TRY(lh_lmdb_take_slot(lmdb));
+    MDB_stat stat;
+    int result = mdb_dbi_open(lmdb->reader, NULL, 0, &lmdb->rows);
+    if (result == MDB_SUCCESS) {
+        result = mdb_stat(lmdb->reader, lmdb->rows, &stat);
+    }
+    lh_status status = lh_lmdb_status(lmdb, result, "open the tree");
+    if (lh_is_ok(status)) {
+        lmdb->page_bytes = stat.ms_psize;
+        status = lh_lmdb_check_format(lmdb, lmdb->reader);
+    }
+    mdb_txn_reset(lmdb->reader);
+    return status;
+}
+
+/* A file that knows a larger map than we begin with keeps it. */
+static lh_status size_map(struct lh_lmdb *lmdb)
+{
+    MDB_envinfo state;
+    LH_TRY(lh_lmdb_status(lmdb, mdb_env_info(lmdb->env, &state), "info"));
+    if (state.me_mapsize >= lmdb->start_bytes) {
+        return lh_ok();
+    }
+    return lh_lmdb_status(lmdb, mdb_env_set_mapsize(lmdb->env, lmdb->start_bytes), "size the map");
+}
+
+static lh_status open_library(struct lh_lmdb *lmdb)
+{
+    LH_TRY(lh_lmdb_status(lmdb, mdb_env_create(&lmdb->env), "create"));
+    LH_TRY(lh_lmdb_status(lmdb, mdb_env_set_maxreaders(lmdb->env, READERS_MAX), "set readers"));
+    unsigned flags = OPEN_FLAGS | (lmdb->is_read_only ? (unsigned)MDB_RDONLY : 0);
+    LH_TRY(lh_lmdb_status(lmdb, mdb_env_open(lmdb->env, lmdb->path, flags, 0600), "open"));
+    return size_map(lmdb);
+}
+
+static lh_status write_format(struct lh_lmdb *lmdb, MDB_txn *txn, void *context)
+{
+    (void)context;
+    return lh_lmdb_write_format(lmdb, txn);
+}
+
+static lh_status found(struct lh_lmdb *lmdb)
+{
+    struct lh_lmdb_write write = {.work = write_format, .uses_reserve = true};
+    return lh_lmdb_run_write(lmdb, &write);
+}
+
+/* Leaves what it opened to lh_lmdb_close_env. Errors: ABSENT (all is well, but it is empty). */
+static lh_status open_parts(struct lh_lmdb *lmdb, bool may_create)
+{
+    lmdb->allocated_bytes = 0;
+    atomic_store(&lmdb->is_broken, false);
+    LH_TRY(lh_lmdb_check_directory(lmdb->path, may_create));
+    LH_TRY(lh_lmdb_check_files(lmdb->path, may_create));
+    LH_TRY(open_library(lmdb));
+    LH_TRY(lh_lmdb_identify(lmdb->path, &lmdb->tree_file, &lmdb->lock_file));
+    return open_tree(lmdb);
+}
+
+lh_status lh_lmdb_open_env(struct lh_lmdb *lmdb, bool may_create)
+{
+    lh_status status = open_parts(lmdb, may_create);
+    if (status.code == LH_ABSENT) {
+        status = may_create ? found(lmdb) : lh_status_of(LH_STORE_DOWN);
+    }
+    if (!lh_is_ok(status)) {
+        lh_lmdb_close_env(lmdb);
+    }
+    return status;
+}
+
+void lh_lmdb_close_env(struct lh_lmdb *lmdb)
+{
+    if (lmdb->reader != NULL) {
+        mdb_txn_abort(lmdb->reader);
+        lmdb->reader = NULL;
+    }
+    if (lmdb->env != NULL) {
+        mdb_env_close(lmdb->env);
+        lmdb->env = NULL;
+    }
+}
+
+/* --- Upkeep ---------------------------------------------------------------------------------- */
+
+static bool is_same(const struct lh_lmdb_identity *a, const struct lh_lmdb_identity *b)
+{
+    return a->device == b->device && a->inode == b->inode;
+}
+
+static bool must_reopen(struct lh_lmdb *lmdb)
+{
+    struct lh_lmdb_identity tree_file;
+    struct lh_lmdb_identity lock_file;
+    if (lmdb->env == NULL || atomic_load(&lmdb->is_broken) ||
+        !lh_is_ok(lh_lmdb_identify(lmdb->path, &tree_file, &lock_file))) {
+        return true;
+    }
+    return !is_same(&tree_file, &lmdb->tree_file) || !is_same(&lock_file, &lmdb->lock_file);
+}
+
+static lh_status reopen(struct lh_lmdb *lmdb)
+{
+    LH_CLEANUP(lh_lmdb_unlock_reading) struct lh_lmdb *locked = lh_lmdb_lock_reading(lmdb);
+    lh_lmdb_close_env(locked);
+    lh_status status = open_parts(locked, false);
+    if (!lh_is_ok(status)) {
+        lh_lmdb_close_env(locked);
+    }
+    return status.code == LH_ABSENT ? lh_status_of(LH_STORE_DOWN) : status;
+}
+
+static bool is_nearly_full(struct lh_lmdb *lmdb)
+{
+    LH_CLEANUP(lh_lmdb_end_read) struct lh_lmdb_read read = {NULL, NULL};
+    uint64_t used_bytes;
+    if (!lh_is_ok(lh_lmdb_begin_read_as_writer(lmdb, &read)) ||
+        !lh_is_ok(lh_lmdb_used_bytes(lmdb, read.txn, &used_bytes))) {
+        return false;
+    }
+    uint64_t bytes = lh_lmdb_map_bytes(lmdb);
+    return bytes < lmdb->ceiling_bytes && used_bytes + lmdb->reserve_bytes > bytes / 4 * 3;
+}
+
+lh_status lh_lmdb_maintain(struct lh_lmdb *lmdb)
+{
+    LH_TRY(lh_lmdb_check_alive(lmdb));
+    LH_CLEANUP(lh_lmdb_unlock_writing) struct lh_lmdb *locked = lh_lmdb_lock_writing(lmdb);
+    if (must_reopen(locked)) {
+        LH_TRY(reopen(locked));
+    }
+    LH_TRY(lh_lmdb_status(locked, mdb_reader_check(locked->env, NULL), "check readers"));
+    if (!locked->is_read_only && is_nearly_full(locked)) {
+        (void)lh_lmdb_grow(locked);
+    }
+    return lh_ok();
+}
+
+/* A descriptor of our own: the environment may be closed and opened again meanwhile. */
+static lh_status dup_tree_file(struct lh_lmdb *lmdb, int *out_fd)
+{
+    LH_CLEANUP(lh_lmdb_unlock_reading) struct lh_lmdb *locked = lh_lmdb_lock_reading(lmdb);
+    mdb_filehandle_t fd;
+    LH_ENSURE(locked->env != NULL && mdb_env_get_fd(locked->env, &fd) == MDB_SUCCESS,
+              LH_STORE_DOWN);
+    *out_fd = dup(fd);
+    LH_ENSURE(*out_fd >= 0, LH_STORE_DOWN);
+    return lh_ok();
+}
+
+lh_status lh_lmdb_sync(struct lh_lmdb *lmdb)
+{
+    LH_TRY(lh_lmdb_check_alive(lmdb));
+    if (lmdb->is_read_only) {
+        return lh_ok();
+    }
+    int fd;
+    LH_TRY(dup_tree_file(lmdb, &fd));
+    int result = fdatasync(fd) == 0 ? 0 : errno;
+    (void)close(fd);
+    return lh_lmdb_status(lmdb, result, "sync");
+}
