@@ -17,7 +17,7 @@ struct lh_buf {
 /* What any buffer may hold, whatever its max says: larger than any format of ours. */
 #define LH_BUF_MAX_BYTES ((size_t)16 * 1024 * 1024)
 
-#define LH_BUF_EMPTY ((struct lh_buf){NULL, 0, 0, 0})
+#define LH_BUF_EMPTY     ((struct lh_buf){NULL, 0, 0, 0})
 
 /* An empty buffer that will never hold more than max_bytes. */
 static inline struct lh_buf lh_buf_bounded(size_t max_bytes)

@@ -15,7 +15,7 @@
 /* A slice over an array or struct object, of its whole size. */
 #define LH_SLICE_OF(object) ((lh_slice){(const uint8_t *)&(object), sizeof(object)})
 
-#define LH_SLICE_EMPTY ((lh_slice){NULL, 0})
+#define LH_SLICE_EMPTY      ((lh_slice){NULL, 0})
 
 /* printf arguments for "%.*s": LH_SLICE_ARG(s). For texts that are known to be printable. */
 #define LH_SLICE_ARG(s) lh_slice_print_len(s), (const char *)(s).ptr

@@ -17,8 +17,8 @@
 
 /* A boot id, a space, a 64-bit number and a line end fit. */
 #define CLOCK_LINE_MAX ((size_t)80)
-#define MS_PER_S 1000U
-#define NS_PER_MS 1000000U
+#define MS_PER_S       1000U
+#define NS_PER_MS      1000000U
 /* 2020-01-01: a machine that believes an earlier date has no clock to judge sessions by. */
 #define EARLIEST_WALL_MS 1577836800000U
 
