@@ -8,7 +8,8 @@ import os
 import re
 import sys
 
-SKIPPED_FOLDERS = {'.git', '__pycache__', '.pytest_cache', 'run', 'node_modules'}
+SKIPPED_FOLDERS = {'__pycache__', '.pytest_cache', 'node_modules'}
+SKIPPED_AT_THE_TOP = re.compile(r'^(\.git|run|build.*)$')
 
 
 class Report:
@@ -38,11 +39,12 @@ def arguments(description, *extra):
 
 
 def walk(root, *folders):
-    """Every file below the folders (or the whole tree), sorted, build directories left out."""
+    """Every file below the folders (or the whole tree), sorted; what is built or run is left out."""
     found = []
     for folder in folders or ('.',):
         for path, names, files in os.walk(os.path.join(root, folder)):
-            names[:] = [n for n in names if n not in SKIPPED_FOLDERS and not n.startswith('build')]
+            is_top = os.path.samefile(path, root)
+            names[:] = [n for n in names if n not in SKIPPED_FOLDERS and not (is_top and SKIPPED_AT_THE_TOP.match(n))]
             found += [os.path.normpath(os.path.join(path, f)) for f in files if not f.endswith('.pyc')]
     return sorted(found)
 
