@@ -1,0 +1,230 @@
+#!/usr/bin/env python3
+"""Requests and CPU per request of the gate, beside bare nginx and auth_request, in interleaved runs.
+
+The method stands in docs/performance.md. Environment: BENCH_SESSIONS (numbers of sessions to measure with),
+BENCH_ROUNDS, BENCH_SECONDS, BENCH_PORT (the first of forty ports), BENCH_DIR (where homes are made).
+"""
+import argparse
+import json
+import os
+import pwd
+import random
+import re
+import shutil
+import signal
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+
+import gateways
+
+ROOT = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
+# A list that wrk's Lua can hold, and far more than a worker remembers.
+COOKIES_MAX = 200_000
+TICKS = os.sysconf('SC_CLK_TCK')
+
+
+def say(text):
+    print(text, file=sys.stderr, flush=True)
+
+
+class Home:
+    """A home of its own with one tenant and many sessions."""
+
+    def __init__(self, build, folder, user, sessions):
+        self.build = build
+        self.user = user
+        self.path = os.path.join(folder, f'home-{sessions}')
+        self.cookies = os.path.join(folder, f'cookies-{sessions}')
+        self.run('leasehold', '--home', self.path, 'init', '--user', user)
+        self.run('leasehold', '--home', self.path, 'tenant', 'add', 'acme', '--tier', 'premium')
+        say(f'making {sessions} sessions')
+        self.fill(sessions)
+
+    def run(self, program, *arguments):
+        done = subprocess.run([os.path.join(self.build, 'cli', program), *arguments], capture_output=True, text=True,
+                              check=False)
+        if done.returncode != 0:
+            sys.exit(f'bench: {program} {arguments[2]}: {done.stderr.strip()}')
+
+    def fill(self, sessions):
+        command = [os.path.join(self.build, 'bench', 'fill_sessions'), self.path, 'acme', str(sessions)]
+        with open(self.cookies + '.all', 'w', encoding='ascii') as file:
+            subprocess.run(command, stdout=file, check=True, user=self.user if os.getuid() == 0 else None)
+        with open(self.cookies + '.all', encoding='ascii') as file:
+            lines = file.read().splitlines()
+        random.seed(20260101)
+        self.write(self.cookies, random.sample(lines, min(len(lines), COOKIES_MAX)))
+        self.write(self.cookies + '.few', lines[:100])
+        self.write(self.cookies + '.forged', [forge(line) for line in lines[:1000]])
+        os.remove(self.cookies + '.all')
+
+    def write(self, path, lines):
+        with open(path, 'w', encoding='ascii') as file:
+            file.write('\n'.join(lines) + '\n')
+
+    def remember(self, entries):
+        """How many sessions a worker that starts from now on remembers."""
+        path = os.path.join(self.path, 'leasehold.conf')
+        with open(path, encoding='utf-8') as file:
+            text = re.sub(r'(?m)^session_cache_entries.*\n', '', file.read())
+        with open(path, 'w', encoding='utf-8') as file:
+            file.write(text + f'session_cache_entries = {entries}\n')
+
+
+def forge(cookie):
+    """The same cookie with another secret: well-formed, and its MAC does not hold."""
+    name, value = cookie.split('=', 1)
+    middle = 40
+    return f'{name}={value[:middle]}{"A" if value[middle] != "A" else "B"}{value[middle + 1:]}'
+
+
+def cpu_seconds(pid):
+    """User and system time of a process and of its threads that live or have ended."""
+    with open(f'/proc/{pid}/stat', encoding='ascii') as file:
+        fields = file.read().rsplit(')', 1)[1].split()
+    return (int(fields[11]) + int(fields[12])) / TICKS
+
+
+class Form:
+    """One of the things that are compared: a server, its load, what it must answer."""
+
+    def __init__(self, name, server, cookies, refuses=False):
+        self.name = name
+        self.server = server
+        self.cookies = cookies
+        self.refuses = refuses
+        self.rates = []
+        self.costs = []
+        self.latencies = []
+
+    def measure(self, seconds, load_cpu, keep=True):
+        before = cpu_seconds(self.server.worker)
+        command = ['taskset', '-c', load_cpu, 'wrk', '-t1', '-c32', f'-d{seconds}s', '-s',
+                   os.path.join(ROOT, 'bench', 'cookies.lua'), f'http://127.0.0.1:{self.server.port}/']
+        done = subprocess.run(command, capture_output=True, text=True, check=True,
+                              env={**os.environ, 'LH_COOKIES': self.cookies})
+        result = re.search(r'^RESULT (\d+) (\d+) (\d+) (\d+)', done.stdout, re.M)
+        if not result:
+            sys.exit(f'bench: wrk said nothing about {self.name}: {done.stdout}{done.stderr}')
+        made, duration_us, refused, p99_us = (int(number) for number in result.groups())
+        self.check(made, refused)
+        if keep:
+            self.rates.append(made / (duration_us / 1e6))
+            self.costs.append((cpu_seconds(self.server.worker) - before) / made * 1e6)
+            self.latencies.append(p99_us)
+
+    def check(self, made, refused):
+        """A figure of requests that were answered otherwise than meant is no figure."""
+        expected = made if self.refuses else 0
+        if abs(refused - expected) > made * 0.001:
+            sys.exit(f'bench: {self.name}: {refused} of {made} answers were refusals')
+
+
+def make_forms(home, folder, ports, user, module, upstream_port, gate_cpu):
+    """All forms over one home; each server has one worker, pinned, and is idle while others are measured."""
+    start = gateways.Starter(folder, user, module, home.path, upstream_port, gate_cpu)
+    home.remember(16)
+    cold = start.gate('lmdb', next(ports), state='none')
+    signing = start.gate('signing', next(ports))
+    home.remember(4096)
+    warm = start.gate('cache', next(ports))
+    return [Form('bare proxy_pass', start.bare(next(ports)), home.cookies),
+            Form('auth_request to 204', start.auth_request(next(ports)), home.cookies),
+            Form('gate, cookie from LMDB', cold, home.cookies),
+            Form('gate, cookie from LMDB, context signed each time', signing, home.cookies),
+            Form('gate, cookie from cache, context too', warm, home.cookies + '.few'),
+            Form('gate, forged cookie', warm, home.cookies + '.forged', refuses=True)], start
+
+
+def run_rounds(forms, rounds, seconds, load_cpu):
+    for form in forms:
+        form.measure(seconds + 3, load_cpu, keep=False)
+    for number in range(rounds):
+        say(f'round {number + 1} of {rounds}')
+        for form in forms:
+            form.measure(seconds, load_cpu)
+
+
+def table(sessions, forms):
+    bare = forms[0]
+    print(f'\n{sessions:,} sessions, {len(bare.rates)} interleaved rounds, medians\n')
+    print('| form | requests/s | ratio to bare | CPU µs/request | above bare | client p99 µs |')
+    print('|---|---|---|---|---|---|')
+    for form in forms:
+        ratio = statistics.median(rate / base for rate, base in zip(form.rates, bare.rates))
+        cost = statistics.median(form.costs)
+        print(f'| {form.name} | {statistics.median(form.rates):,.0f} | {ratio:.2f} | {cost:.1f} '
+              f'| {cost - statistics.median(bare.costs):+.1f} | {statistics.median(form.latencies):,.0f} |')
+
+
+def decision_times(start, forms, seconds, load_cpu, port):
+    """What the gate itself says that its decisions took, from an access log."""
+    server = start.gate('timed', port, state='none', logs_time=True)
+    timed = Form('decision', server, forms[2].cookies)
+    timed.measure(3, load_cpu, keep=False)
+    open(server.times, 'w', encoding='ascii').close()
+    timed.measure(seconds * 2, load_cpu)
+    server.stop()
+    with open(server.times, encoding='ascii') as file:
+        times = sorted(int(line) for line in file if line.strip().isdigit())
+    return {name: times[int(len(times) * share)] for name, share in
+            (('p50', 0.5), ('p99', 0.99), ('p99.9', 0.999))} if times else {}
+
+
+def measure_home(options, folder, sessions, ports):
+    home = Home(options.build, folder, options.user, sessions)
+    upstream = gateways.start_upstream(folder, next(ports), options.load_cpu)
+    forms, start = make_forms(home, folder, ports, options.user, options.module, upstream.port, options.gate_cpu)
+    try:
+        run_rounds(forms, options.rounds, options.seconds, options.load_cpu)
+        table(sessions, forms)
+        home.remember(16)
+        times = decision_times(start, forms, options.seconds, options.load_cpu, next(ports))
+        print(f'\ndecision, cookie from LMDB: ' + ', '.join(f'{name} {value} µs' for name, value in times.items()))
+    finally:
+        start.stop()
+        upstream.stop()
+    shutil.rmtree(home.path, ignore_errors=True)
+    return {'sessions': sessions, 'decision_us': times,
+            'forms': {form.name: {'rps': form.rates, 'cpu_us': form.costs} for form in forms}}
+
+
+def parse():
+    parser = argparse.ArgumentParser(description=__doc__.split('\n', maxsplit=1)[0])
+    parser.add_argument('--build', default=os.path.join(ROOT, 'build'))
+    parser.add_argument('--sessions', default=os.environ.get('BENCH_SESSIONS', '10000 1000000'))
+    parser.add_argument('--rounds', type=int, default=int(os.environ.get('BENCH_ROUNDS', '7')))
+    parser.add_argument('--seconds', type=int, default=int(os.environ.get('BENCH_SECONDS', '2')))
+    parser.add_argument('--port', type=int, default=int(os.environ.get('BENCH_PORT', '19600')))
+    parser.add_argument('--json', help='a file for the raw figures')
+    options = parser.parse_args()
+    options.build = os.path.abspath(options.build)
+    options.module = os.path.join(options.build, 'adapters', 'nginx', 'ngx_http_leasehold_module.so')
+    options.user = 'www-data' if os.getuid() == 0 else pwd.getpwuid(os.getuid()).pw_name
+    cpus = sorted(os.sched_getaffinity(0))
+    options.gate_cpu, options.load_cpu = str(cpus[0]), ','.join(map(str, cpus[1:] or cpus))
+    return options
+
+
+def main():
+    options = parse()
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))
+    folder = tempfile.mkdtemp(prefix='leasehold-bench-', dir=os.environ.get('BENCH_DIR', '/var/tmp'))
+    os.chmod(folder, 0o755)
+    results = []
+    try:
+        ports = iter(range(options.port, options.port + 40))
+        for sessions in options.sessions.split():
+            results.append(measure_home(options, folder, int(sessions), ports))
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
+    if options.json:
+        with open(options.json, 'w', encoding='utf-8') as file:
+            json.dump({'at': time.strftime('%Y-%m-%d'), 'results': results}, file, indent=1)
+
+
+if __name__ == '__main__':
+    main()

@@ -1,0 +1,79 @@
+/*
+ * Fills a home with sessions of one tenant for measuring, without syncing each, and prints their
+ * cookies ("name=value" a line).
+ *
+ *     fill_sessions HOME TENANT COUNT
+ */
+#include "registry/registry.h"
+#include "session/session_vault.h"
+#include "setup/home.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+static void print_line(void *self, enum lh_log_level level, lh_slice line)
+{
+    (void)self;
+    if (level <= LH_LOG_WARN) {
+        (void)fprintf(stderr, "%.*s\n", LH_SLICE_ARG(line));
+    }
+}
+
+static lh_status fill_one(struct lh_home *home, const struct lh_tenant *tenant, uint64_t number)
+{
+    char subject[48];
+    int len = snprintf(subject, sizeof(subject), "user-%" PRIu64 "@bench.example", number);
+    struct lh_session_spec spec = {.principal = {.subject = lh_slice_of(subject, (size_t)len)}};
+    spec.principal.roles.items[0] = LH_SLICE_LITERAL("member");
+    spec.principal.roles.count = 1;
+    struct lh_op op = lh_op_idle(0, NULL);
+    LH_CLEANUP(lh_handle_fini) struct lh_handle handle;
+    struct lh_session_header header;
+    lh_status status = lh_vault_create(home->vault, &op, tenant, &spec, &handle, &header);
+    if (status.code == LH_PENDING) {
+        lh_blocking_host_run(&home->blocking); /* fetches the tenant's key */
+        status = lh_vault_create(home->vault, &op, tenant, &spec, &handle, &header);
+    }
+    LH_TRY(status);
+    char name[LH_COOKIE_SUFFIXED_NAME_BYTES];
+    char value[LH_HANDLE_TEXT_BYTES];
+    lh_cookie_suffixed_name(&tenant->uid, name);
+    LH_TRY(lh_handle_write(home->cell, &handle, value));
+    (void)printf("%.*s=%.*s\n", (int)sizeof(name), name, (int)sizeof(value), value);
+    return lh_ok();
+}
+
+static lh_status fill(struct lh_home *home, const char *tenant_name, uint64_t count)
+{
+    const struct lh_directory_source *source = lh_registry_source(home->registry);
+    LH_CLEANUP(lh_tenant_fini) struct lh_tenant *tenant = NULL;
+    LH_TRY(source->load_by_name(source->self, lh_slice_from_text(tenant_name), &tenant));
+    for (uint64_t i = 0; i < count; i++) {
+        LH_TRY(fill_one(home, tenant, i));
+        if (i % 50000 == 0) {
+            LH_TRY(lh_store_maintain(home->store)); /* grows the map in time */
+        }
+    }
+    return lh_store_sync(home->store);
+}
+
+int main(int count, char **arguments)
+{
+    static const struct lh_host log = {.log = print_line};
+    struct lh_home *home = NULL;
+    char why[LH_HOME_ERROR_BYTES] = "";
+    if (count != 4) {
+        (void)fprintf(stderr, "fill_sessions HOME TENANT COUNT\n");
+        return EXIT_FAILURE;
+    }
+    lh_status status = lh_home_open_operator(arguments[1], &log, "bench", true, &home, why);
+    if (lh_is_ok(status)) {
+        status = fill(home, arguments[2], strtoull(arguments[3], NULL, 10));
+        lh_home_close(home);
+    }
+    if (!lh_is_ok(status)) {
+        (void)fprintf(stderr, "fill_sessions: %s %s\n", lh_status_text(status), why);
+    }
+    return lh_is_ok(status) ? EXIT_SUCCESS : EXIT_FAILURE;
+}
