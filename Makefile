@@ -5,7 +5,7 @@ PORT ?= 8080
 PREFIX ?= /usr/local
 DESTDIR ?=
 SECONDS ?= 60
-export PORT LEASEHOLD_HOME
+export BUILD PORT LEASEHOLD_HOME
 
 .PHONY: all help deps run test test-full asan fuzz fuzz-replay vectors bench docs format install clean
 
