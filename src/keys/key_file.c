@@ -14,7 +14,7 @@
 
 /* Name of a key file and what the temporary one has beside it. */
 #define NAME_MAX_BYTES ((size_t)128)
-#define MODE_OTHERS    ((mode_t)077)
+#define MODE_OTHERS ((mode_t)077)
 /* A file that changes under the first read is read once more, then it is unreadable. */
 #define READ_TRIES 2
 
@@ -95,11 +95,11 @@ static lh_status read_all(int fd, size_t len, struct lh_buf *out)
     return lh_ok();
 }
 
-static bool is_same_state(const struct stat *a, const struct stat *b)
+/* Not by the change time: that moves when a new file takes the name, and this one is whole. */
+static bool is_same_content(const struct stat *a, const struct stat *b)
 {
     return a->st_size == b->st_size && a->st_mtim.tv_sec == b->st_mtim.tv_sec &&
-           a->st_mtim.tv_nsec == b->st_mtim.tv_nsec && a->st_ctim.tv_sec == b->st_ctim.tv_sec &&
-           a->st_ctim.tv_nsec == b->st_ctim.tv_nsec;
+           a->st_mtim.tv_nsec == b->st_mtim.tv_nsec;
 }
 
 /* Errors: CONFLICT (changed while it was read), and as lh_key_file_read. */
@@ -115,7 +115,7 @@ static lh_status read_once(int dir_fd, const char *name, struct lh_buf *out)
     lh_status status = read_all(fd, (size_t)before.st_size, out);
     struct stat after;
     LH_ENSURE(fstat(fd, &after) == 0, LH_UNREADABLE);
-    LH_ENSURE(is_same_state(&before, &after), LH_CONFLICT);
+    LH_ENSURE(is_same_content(&before, &after), LH_CONFLICT);
     return status;
 }
 
