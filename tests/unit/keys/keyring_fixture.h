@@ -10,6 +10,10 @@
 
 #include "keys/keys.h"
 
+#include <fcntl.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
 struct keyring_fixture {
     struct scratch_dir dir;
     char path[SCRATCH_PATH_BYTES]; /* of the keyring, in dir */
@@ -48,6 +52,9 @@ static inline lh_status keyring_fixture_open(struct keyring_fixture *fixture, bo
     return lh_keys_open("keyring_file", &options, fixture->crypto, &fixture->keys);
 }
 
+/* What is in a kek file: magic ‖ version ‖ key ‖ commitment. */
+#define KEK_FILE_BYTES 69
+
 /* A uid that a test can tell from others. */
 static inline struct lh_tenant_uid uid_of_byte(uint8_t byte)
 {
@@ -80,6 +87,63 @@ static inline void tenant_path(const struct keyring_fixture *fixture, uint8_t ui
     int len = snprintf(out_path, SCRATCH_PATH_BYTES, "%s/tenants/%.*s%s", fixture->path,
                        (int)sizeof(text), text, suffix);
     assert_in_range(len, 1, SCRATCH_PATH_BYTES - 1);
+}
+
+static inline int set_up(void **state)
+{
+    struct keyring_fixture *fixture = malloc(sizeof(*fixture));
+    keyring_fixture_init(fixture);
+    assert_ok(keyring_fixture_open(fixture, true));
+    *state = fixture;
+    return 0;
+}
+
+static inline int tear_down(void **state)
+{
+    keyring_fixture_fini(*state);
+    free(*state);
+    return 0;
+}
+
+static inline unsigned mode_of(const char *path)
+{
+    struct stat found;
+    assert_int_equal(lstat(path, &found), 0);
+    return found.st_mode & 07777;
+}
+
+static inline size_t read_file(const char *path, uint8_t *out_bytes, size_t size)
+{
+    int fd = open(path, O_RDONLY);
+    assert_true(fd >= 0);
+    ssize_t len = read(fd, out_bytes, size);
+    assert_true(len >= 0);
+    assert_int_equal(close(fd), 0);
+    return (size_t)len;
+}
+
+static inline void write_file(const char *path, const uint8_t *bytes, size_t len)
+{
+    int fd = open(path, O_WRONLY | O_CREAT | O_TRUNC, 0600);
+    assert_true(fd >= 0);
+    assert_int_equal(write(fd, bytes, len), len);
+    assert_int_equal(close(fd), 0);
+}
+
+/* Makes tenant n and a wrapped data key of it. */
+static inline void make_tenant(struct keyring_fixture *fixture, uint8_t n, struct lh_buf *out_blob)
+{
+    struct lh_tenant_uid uid = uid_of_byte(n);
+    assert_ok(lh_keys_create_tenant(fixture->keys, fixture->crypto, &uid));
+    struct lh_wrap_scope scope = dek_scope(n, 1);
+    assert_ok(lh_keys_generate(fixture->keys, fixture->crypto, &scope, out_blob));
+}
+
+static inline lh_status unwrap(struct keyring_fixture *fixture, uint8_t n, uint32_t dek_id,
+                               const struct lh_buf *blob, struct lh_key *out_key)
+{
+    struct lh_wrap_scope scope = dek_scope(n, dek_id);
+    return lh_keys_unwrap(fixture->keys, fixture->crypto, &scope, lh_buf_view(blob), out_key);
 }
 
 #endif
