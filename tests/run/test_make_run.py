@@ -3,6 +3,7 @@ sessions, everything stops, and what is wrong is said in one line."""
 import json
 import os
 import re
+import resource
 import shutil
 import signal
 import socket
@@ -27,12 +28,12 @@ def free_port():
 class Run:
     """One tools/run in a process group of its own."""
 
-    def __init__(self, home, port):
+    def __init__(self, home, port, **rest):
         self.home = home
         self.port = port
         environment = {**os.environ, 'PORT': str(port), 'LEASEHOLD_HOME': home}
         self.process = subprocess.Popen([os.path.join(ROOT, 'tools', 'run')], env=environment, text=True,
-                                        stdout=subprocess.PIPE, stderr=subprocess.PIPE, start_new_session=True)
+                                        stdout=subprocess.PIPE, stderr=subprocess.PIPE, start_new_session=True, **rest)
         self.lines = []
 
     def wait_ready(self):
@@ -82,8 +83,8 @@ def folder():
 def start(folder):
     runs = []
 
-    def start_run(port=None, home=None):
-        runs.append(Run(home or os.path.join(folder, 'home'), port or free_port()))
+    def start_run(port=None, home=None, **rest):
+        runs.append(Run(home or os.path.join(folder, 'home'), port or free_port(), **rest))
         return runs[-1]
 
     yield start_run
@@ -127,6 +128,41 @@ def test_run__a_new_user_pastes_what_it_prints(start):
     run.paste(run.commands('session revoke')[0])
     assert run.paste(run.commands('curl -si')[2]).split()[1] == '401'
     assert curl(run, '-b', variables['GLOBEX_COOKIE'], '-H', 'X-Tenant-ID: globex')[0] == 200
+
+
+def tour_of_the_readme():
+    """The blocks of the README's tour, each one or more commands."""
+    with open(os.path.join(ROOT, 'README.md'), encoding='utf-8') as file:
+        tour = file.read().split('## A tour in five minutes', 1)[1].split('\n## ', 1)[0]
+    return re.findall(r'```sh\n(.*?)```', tour, re.S)
+
+
+def test_run__the_tour_of_the_readme_works_when_pasted(start):
+    run = start().wait_ready()
+    passes, refusals, forged, conflict, roles = [run.paste(block) for block in tour_of_the_readme()]
+    assert json.loads(passes)['path'] == '/invoices'
+    assert json.loads(passes)['headers']['X-Session-Subject'] == 'alice@acme.example'
+    assert 'X-Tenant-Context' in json.loads(passes)['headers']
+    first, second, third = refusals.replace('\r', '').split('HTTP/1.1 ')[1:]
+    assert first.startswith('401') and drop_date(first) == drop_date(second) == drop_date(third)
+    assert json.loads(forged)['headers']['X-Session-Subject'] == 'bob@globex.example'
+    assert 'everything' not in forged
+    assert conflict.split()[1] == '400'
+    assert roles.split() == ['200', '403']
+
+
+def drop_date(answer):
+    return re.sub(r'(?m)^Date: .*$', '', answer)
+
+
+def test_run__goes_on_where_memory_may_not_be_locked(start):
+    def lock_little():
+        resource.setrlimit(resource.RLIMIT_MEMLOCK, (65536, 65536))
+
+    run = start(preexec_fn=lock_little).wait_ready()
+    assert curl(run, '-b', run.exported()['ACME_COOKIE'], '-H', 'X-Tenant-ID: acme')[0] == 200
+    run.stop()
+    assert 'locked' in run.process.stderr.read()
 
 
 def test_run__tenants_by_subdomain_and_by_header(start):
