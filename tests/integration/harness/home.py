@@ -1,0 +1,70 @@
+"""A home made and changed by the real command line."""
+import json
+import os
+import pwd
+import subprocess
+
+from harness.build import CLI, PATIENCE_S
+
+
+class Refused(Exception):
+    """The command line answered with another exit code than 0."""
+
+    def __init__(self, command, code, said):
+        super().__init__(f'{command}: exit {code}: {said}')
+        self.code = code
+        self.said = said
+
+
+class Session:
+    """A credential and its reference."""
+
+    def __init__(self, tenant, made):
+        self.tenant = tenant
+        self.cookie = made['cookie']
+        self.reference = made['reference']
+        self.name, self.value = self.cookie.split('=', 1)
+
+    @property
+    def plain(self):
+        """As it is called on a host that names the tenant."""
+        return f'__Host-lh={self.value}'
+
+
+class Home:
+    """path: where it lies; user: whom it belongs to (the workers' user)."""
+
+    def __init__(self, path, user):
+        self.path = path
+        self.user = user
+
+    def run(self, *arguments):
+        """Runs the command line; returns its JSON document, if it printed one."""
+        command = [CLI, '--home', self.path, '--json', *arguments]
+        environment = {**os.environ, 'ASAN_OPTIONS': 'detect_leaks=1', 'UBSAN_OPTIONS': 'halt_on_error=1'}
+        done = subprocess.run(command, capture_output=True, text=True, env=environment,
+                              timeout=3 * PATIENCE_S, check=False)
+        if done.returncode != 0:
+            raise Refused(' '.join(arguments), done.returncode, done.stdout + done.stderr)
+        return json.loads(done.stdout) if done.stdout.strip() else None
+
+    def init(self):
+        self.run('init', '--user', self.user)
+
+    def session(self, tenant, *arguments, sub='someone'):
+        who = () if sub is None else ('--sub', sub)
+        return Session(tenant, self.run('session', 'create', tenant, *who, *arguments))
+
+    def tenant(self, name):
+        return self.run('tenant', 'show', name)
+
+    def show(self, session):
+        return self.run('session', 'show', session.tenant, session.reference)
+
+    def revoke(self, session):
+        self.run('session', 'revoke', session.tenant, session.reference, '--yes')
+
+
+def worker_user():
+    """Whom nginx's workers run as: as root www-data, else who runs the tests."""
+    return 'www-data' if os.geteuid() == 0 else pwd.getpwuid(os.geteuid()).pw_name
