@@ -28,11 +28,15 @@ LH_MUST_USE lh_status lh_write_queue_new(struct lh_store *store, const struct lh
                                          size_t touches_max, struct lh_write_queue **out_queue);
 /*
  * Frees an idle queue; what waits is dropped. If a batch is on the lane's thread, the queue is
- * abandoned instead (leaked on purpose: the process is ending). NULL is accepted.
+ * abandoned: the end of the batch frees it, if the process still sees it; the store must live
+ * until then. NULL is accepted.
  */
 void lh_write_queue_free(struct lh_write_queue *queue);
 
-/* Queues a touch. Loop thread only, never blocks. Errors: QUEUE_FULL (dropped and counted). */
+/*
+ * Queues a touch; of several touches of one session that wait, the latest is made. Loop thread
+ * only, never blocks. Errors: QUEUE_FULL (dropped and counted).
+ */
 LH_MUST_USE lh_status lh_write_queue_touch(struct lh_write_queue *queue,
                                            const struct lh_session_key *key, uint64_t touch_ms);
 /* Queues "this has expired". Errors: QUEUE_FULL. */
