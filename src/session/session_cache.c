@@ -12,9 +12,9 @@
 #include "base/banned.h"
 
 #define SESSION_CACHE_MAGIC 0x4c485343U /* "LHSC" */
-#define ENTRY_MAGIC 0x4c485345U         /* "LHSE" */
+#define ENTRY_MAGIC         0x4c485345U /* "LHSE" */
 
-#define WAYS ((size_t)8)
+#define WAYS                ((size_t)8)
 /* 5 GiB: a larger number is a mistake. */
 #define ENTRIES_MAX ((size_t)1024 * 1024)
 

@@ -8,11 +8,11 @@
 
 #include "base/banned.h"
 
-#define FLAG_USER 0x01U
+#define FLAG_USER  0x01U
 #define FLAG_STATE 0x02U
-#define FLAGS_ALL (FLAG_USER | FLAG_STATE)
+#define FLAGS_ALL  (FLAG_USER | FLAG_STATE)
 
-#define MS_PER_S 1000U
+#define MS_PER_S   1000U
 
 /* --- Fixed header ------------------------------------------------------------------------------- */
 

@@ -49,18 +49,6 @@ void lh_loaded_session_fini(struct lh_loaded_session *loaded)
     }
 }
 
-bool lh_session_is_over(const struct lh_session_header *header, uint64_t last_touch_ms,
-                        uint64_t now_ms)
-{
-    if (now_ms >= header->absolute_end_ms) {
-        return true;
-    }
-    /* The last touch lies outside the seal: one before the session's birth counts as its birth. */
-    uint64_t used_ms = last_touch_ms > header->created_ms ? last_touch_ms : header->created_ms;
-    return header->idle_s > 0 && now_ms > used_ms &&
-           now_ms - used_ms >= (uint64_t)header->idle_s * MS_PER_S;
-}
-
 /* --- What a load leaves to be written ----------------------------------------------------------- */
 
 /* Best effort: what fails is counted by the queue, and the next load tries again. */
@@ -193,18 +181,7 @@ lh_status lh_vault_inspect(struct lh_vault *vault, struct lh_op *op,
     return check_life(vault, key, lh_clock_now_ms(vault->parts.clock), out_loaded);
 }
 
-/* --- Judging and opening ------------------------------------------------------------------------ */
-
-lh_status lh_session_judge(const struct lh_session_header *header,
-                           const struct lh_session_facts *facts)
-{
-    LH_ENSURE(!facts->is_revoked, LH_REVOKED);
-    LH_ENSURE(header->platform_epoch >= facts->platform_epoch, LH_REVOKED);
-    LH_ENSURE(header->tenant_epoch >= facts->tenant_epoch, LH_REVOKED);
-    LH_ENSURE(!header->has_user || header->user_epoch >= facts->user_epoch, LH_REVOKED);
-    LH_ENSURE(header->generation >= facts->least_generation, LH_TAMPERED);
-    return lh_ok();
-}
+/* --- Opening ------------------------------------------------------------------------------------ */
 
 /* The key of a loaded session. Errors: as lh_datakey_cache_get. */
 static lh_status get_key(struct lh_vault *vault, struct lh_op *op, const struct lh_tenant *tenant,

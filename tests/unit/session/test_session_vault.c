@@ -296,7 +296,7 @@ static void test_vault__a_key_that_is_not_warm_is_waited_for(void **state)
     assert_slice_text(principal.subject, "alice");
 }
 
-static void test_vault__warm_tenants_go_on_without_a_key_manager_and_cold_ones_wait(void **state)
+static void test_vault__warm_tenants_go_on_without_a_kms_and_cold_ones_are_unknown(void **state)
 {
     struct fixture *fixture = *state;
     struct lh_session_spec spec = spec_of_alice();
@@ -361,7 +361,7 @@ int main(void)
         VAULT_TEST(test_vault__a_last_touch_before_birth_counts_as_birth),
         VAULT_TEST(test_vault__an_operator_reads_without_the_secret),
         VAULT_TEST(test_vault__a_key_that_is_not_warm_is_waited_for),
-        VAULT_TEST(test_vault__warm_tenants_go_on_without_a_key_manager_and_cold_ones_wait),
+        VAULT_TEST(test_vault__warm_tenants_go_on_without_a_kms_and_cold_ones_are_unknown),
         VAULT_TEST(test_vault__a_destroyed_key_is_absent),
         VAULT_TEST(test_vault__a_refused_cookie_asks_for_no_key),
     };
