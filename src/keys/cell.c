@@ -9,8 +9,8 @@
 
 #include "base/banned.h"
 
-#define CELL_MAGIC 0x4c48434cU /* "LHCL" */
-#define MAC_LABEL "leasehold cookie mac v1"
+#define CELL_MAGIC     0x4c48434cU /* "LHCL" */
+#define MAC_LABEL      "leasehold cookie mac v1"
 #define INFO_MAX_BYTES ((size_t)64)
 
 /* One tenant's prepared key. */

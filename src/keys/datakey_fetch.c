@@ -13,9 +13,9 @@
 
 #include "base/banned.h"
 
-#define FETCHER_MAGIC 0x4c484446U /* "LHDF" */
-#define FETCH_MAGIC 0x4c484644U   /* "LHFD" */
-#define RECORD_LABEL "leasehold record v1"
+#define FETCHER_MAGIC  0x4c484446U /* "LHDF" */
+#define FETCH_MAGIC    0x4c484644U /* "LHFD" */
+#define RECORD_LABEL   "leasehold record v1"
 #define INFO_MAX_BYTES ((size_t)64)
 
 struct lh_datakey_fetcher {

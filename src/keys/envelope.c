@@ -6,7 +6,7 @@
 #include "base/banned.h"
 
 #define PURPOSE_PRINCIPAL ((uint8_t)'P')
-#define PURPOSE_STATE ((uint8_t)'S')
+#define PURPOSE_STATE     ((uint8_t)'S')
 /* Longer than any fixed header: the AAD is put together on the stack. */
 #define HEADER_MAX_BYTES ((size_t)512)
 

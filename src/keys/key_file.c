@@ -14,7 +14,7 @@
 
 /* Name of a key file and what the temporary one has beside it. */
 #define NAME_MAX_BYTES ((size_t)128)
-#define MODE_OTHERS ((mode_t)077)
+#define MODE_OTHERS    ((mode_t)077)
 /* A file that changes under the first read is read once more, then it is unreadable. */
 #define READ_TRIES 2
 

@@ -15,9 +15,9 @@
 
 #include "base/banned.h"
 
-#define NODE_KEYS_MAGIC 0x4c484e4bU /* "LHNK" */
+#define NODE_KEYS_MAGIC  0x4c484e4bU /* "LHNK" */
 #define KID_RANDOM_BYTES 8U
-#define HOST_NAME_BYTES ((size_t)256)
+#define HOST_NAME_BYTES  ((size_t)256)
 /* A change of a directory within one tick of its time stamp does not show in it. */
 #define STAMP_SETTLES_S 2
 

@@ -8,9 +8,9 @@
 #include "base/banned.h"
 
 #define NODE_FILE_MAGIC 0x6c686e6bU /* "lhnk" */
-#define FILE_VERSION 1U
-#define KEY_FILE_MODE 0600U
-#define KEY_SUFFIX ".key"
+#define FILE_VERSION    1U
+#define KEY_FILE_MODE   0600U
+#define KEY_SUFFIX      ".key"
 #define FILE_NAME_BYTES (LH_NODE_KID_MAX_BYTES + sizeof(KEY_SUFFIX))
 
 void lh_node_key_set_fini(struct lh_node_key_set *set)

@@ -5,7 +5,7 @@
 
 #include "base/banned.h"
 
-#define AAD_LABEL "leasehold wrap v1"
+#define AAD_LABEL     "leasehold wrap v1"
 #define AAD_MAX_BYTES ((size_t)64)
 
 static lh_status write_aad(const struct lh_wrap_binding *binding, struct lh_buf *out)

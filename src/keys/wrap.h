@@ -10,7 +10,7 @@
 #include "keys/key_driver.h"
 
 #define LH_WRAP_VERSION 1U
-#define LH_WRAP_BYTES (1U + LH_AEAD_COMMITMENT_BYTES + LH_KEY_BYTES + LH_AEAD_OVERHEAD_BYTES)
+#define LH_WRAP_BYTES   (1U + LH_AEAD_COMMITMENT_BYTES + LH_KEY_BYTES + LH_AEAD_OVERHEAD_BYTES)
 
 /* A tenant KEK under the KEK: a purpose that no caller of a driver can name. */
 #define LH_WRAP_TENANT_KEK 0U

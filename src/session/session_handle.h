@@ -10,7 +10,7 @@
 #include "keys/keys.h"
 #include "store/store_key.h"
 
-#define LH_HANDLE_VERSION 1U
+#define LH_HANDLE_VERSION       1U
 #define LH_SESSION_SECRET_BYTES 16U
 /* Truncated HMAC-SHA-256 (RFC 2104 §5). */
 #define LH_HANDLE_MAC_BYTES 16U

@@ -17,14 +17,14 @@
 
 #include "base/banned.h"
 
-#define KEYRING_MAGIC 0x4c484b52U     /* "LHKR" */
-#define KEK_FILE_MAGIC 0x6c686b65U    /* "lhke" */
+#define KEYRING_MAGIC     0x4c484b52U /* "LHKR" */
+#define KEK_FILE_MAGIC    0x6c686b65U /* "lhke" */
 #define TENANT_FILE_MAGIC 0x6c687465U /* "lhte" */
-#define FILE_VERSION 1U
-#define KEY_FILE_MODE 0600U
+#define FILE_VERSION      1U
+#define KEY_FILE_MODE     0600U
 
-#define KEK_NAME "kek"
-#define TENANTS_NAME "tenants"
+#define KEK_NAME          "kek"
+#define TENANTS_NAME      "tenants"
 /* "<uid in hex>.destroyed" and its NUL. */
 #define TENANT_NAME_BYTES (LH_TENANT_UID_TEXT_BYTES + sizeof(".destroyed"))
 

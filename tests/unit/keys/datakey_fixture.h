@@ -12,10 +12,10 @@
 
 #include <pthread.h>
 
-#define ENTRIES_MAX 4
-#define MAX_AGE_MS UINT64_C(60000)
-#define REFRESH_MS UINT64_C(45000)
-#define DEKS_MAX 200
+#define ENTRIES_MAX   4
+#define MAX_AGE_MS    UINT64_C(60000)
+#define REFRESH_MS    UINT64_C(45000)
+#define DEKS_MAX      200
 #define TENANT_MEMORY ((size_t)64 * 1024)
 
 /* --- A key manager that does as the test says ------------------------------------------------------- */

@@ -15,10 +15,10 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#define NOW FAKE_HOST_NOW_MS
-#define LEAD LH_NODE_KEY_LEAD_MS
-#define LINGER LH_NODE_KEY_LINGER_MS
-#define NODE LH_SLICE_LITERAL("gw-1")
+#define NOW     FAKE_HOST_NOW_MS
+#define LEAD    LH_NODE_KEY_LEAD_MS
+#define LINGER  LH_NODE_KEY_LINGER_MS
+#define NODE    LH_SLICE_LITERAL("gw-1")
 #define MESSAGE LH_SLICE_LITERAL("header.payload")
 
 struct fixture {

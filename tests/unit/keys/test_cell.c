@@ -7,7 +7,7 @@
 #include "keys/keys.h"
 
 #define TENANTS_MAX 4
-#define MESSAGE LH_SLICE_LITERAL("version, key id, bucket, lease, secret")
+#define MESSAGE     LH_SLICE_LITERAL("version, key id, bucket, lease, secret")
 
 static struct lh_tenant_uid uid_of_number(unsigned n)
 {

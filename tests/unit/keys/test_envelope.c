@@ -5,9 +5,9 @@
 
 #include "keys/envelope.h"
 
-#define HEADER LH_SLICE_LITERAL("the fixed header of one session")
+#define HEADER    LH_SLICE_LITERAL("the fixed header of one session")
 #define PRINCIPAL LH_SLICE_LITERAL("alice, admin")
-#define STATE LH_SLICE_LITERAL("{\"cart\":[1,2,3]}")
+#define STATE     LH_SLICE_LITERAL("{\"cart\":[1,2,3]}")
 
 static int make_crypto(void **state)
 {
