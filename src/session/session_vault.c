@@ -116,16 +116,15 @@ static lh_status fetch_row(struct lh_vault *vault, struct lh_op *op,
 static lh_status read_record(struct lh_vault *vault, const struct lh_session_key *key,
                              struct lh_loaded_session *loaded)
 {
+    /* Set aside once is told once: the leak was answered by whoever found it. */
+    LH_ENSURE(!loaded->row.is_quarantined, LH_QUARANTINED);
     lh_slice body;
     LH_TRY(
         lh_session_header_read(loaded->row.record, &loaded->header, &loaded->header_bytes, &body));
     if (!is_at_home(&loaded->header, key)) {
-        if (!loaded->row.is_quarantined) {
-            set_aside(vault, key);
-        }
+        set_aside(vault, key);
         return lh_status_of(LH_FOREIGN);
     }
-    LH_ENSURE(!loaded->row.is_quarantined, LH_QUARANTINED);
     LH_ENSURE(is_row_true(&loaded->row, &loaded->header), LH_TAMPERED);
     LH_TRY(lh_envelope_parse(body, &loaded->envelope));
     bool has_state = loaded->envelope.sealed_state.len > 0;

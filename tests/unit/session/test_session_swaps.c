@@ -42,9 +42,9 @@ static void assert_foreign(struct fixture *fixture, const struct made_session *p
     assert_true(lh_session_key_is_equal(&fixture->queue.set_aside[0], &place->key));
     assert_ok(load_only(fixture, &record->handle));
     assert_int_equal(fixture->queue.quarantines, 1);
-    /* Once it is set aside it stays refused, and is not queued again. */
+    /* Once it is set aside it stays refused, and is neither told as a leak nor queued again. */
     assert_ok(lh_store_quarantine(fixture->store, &op, &place->key));
-    assert_status(load_only(fixture, &place->handle), LH_FOREIGN);
+    assert_status(load_only(fixture, &place->handle), LH_QUARANTINED);
     assert_int_equal(fixture->queue.quarantines, 1);
 }
 

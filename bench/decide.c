@@ -1,0 +1,191 @@
+/*
+ * What a decision costs without a server around it: CPU per decision over a home, for sessions
+ * that the worker remembers, for sessions that it must look up, and for a forged cookie.
+ *
+ *     decide HOME TENANT COOKIES [ROUNDS]
+ *
+ * COOKIES is what fill_sessions prints. More cookies than the worker's cache takes are needed to
+ * measure the look-up; contexts are left out there, for signing one costs more than all the rest.
+ */
+#include <leasehold/gate.h>
+#include <leasehold/setup.h>
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+#define COOKIES_MAX    200000U
+#define COOKIE_BYTES   128U
+#define MEMORY_BYTES   65536U
+#define ROUNDS_DEFAULT 300000U
+#define COOKIES_HOT    100U
+/* Prime, so that a walk by it meets every cookie and no two neighbours. */
+#define STRIDE   7919U
+#define NS_PER_S 1e9
+
+/* The memory of one request, taken anew for each. */
+struct memory {
+    size_t used;
+    _Alignas(16) uint8_t room[MEMORY_BYTES];
+};
+
+struct bench {
+    struct lh_gate *gate;
+    struct lh_gate_policy policy;
+    struct lh_request request;
+    struct lh_request_header headers[3];
+    struct memory memory;
+    char (*cookies)[COOKIE_BYTES];
+    size_t cookie_count;
+    size_t refused;
+};
+
+static void print_line(void *self, enum lh_log_level level, lh_slice line)
+{
+    (void)self;
+    if (level < LH_LOG_ERROR) {
+        (void)fprintf(stderr, "%.*s\n", (int)line.len, (const char *)line.ptr);
+    }
+}
+
+/* Blocking work is done at once: nobody else waits. */
+static lh_status run_at_once(void *self, enum lh_lane lane, struct lh_task *task)
+{
+    (void)self;
+    (void)lane;
+    task->run(task);
+    task->done(task);
+    return lh_status_of(LH_OK);
+}
+
+static void *take(void *context, size_t len)
+{
+    struct memory *memory = context;
+    size_t rounded = (len + 15U) & ~(size_t)15U;
+    if (rounded > sizeof(memory->room) - memory->used) {
+        return NULL;
+    }
+    void *room = memory->room + memory->used;
+    memory->used += rounded;
+    return room;
+}
+
+static void ignore_wake(void *context)
+{
+    (void)context;
+}
+
+static lh_slice slice_of(const char *text)
+{
+    return (lh_slice){(const uint8_t *)text, strlen(text)};
+}
+
+static void decide(struct bench *bench, const char *cookie)
+{
+    struct lh_decision decision;
+    struct lh_gate_call *call = NULL;
+    bench->headers[2] = (struct lh_request_header){LH_HEADER_COOKIE, slice_of(cookie)};
+    bench->memory.used = 0;
+    lh_status status = lh_gate_decide(bench->gate, &bench->policy, &bench->request, ignore_wake,
+                                      NULL, &decision, &call);
+    if (!lh_is_ok(status)) {
+        lh_gate_cancel(call);
+    }
+    bench->refused += !lh_is_ok(status) || decision.http_status != 0;
+}
+
+static double cpu_ns(void)
+{
+    struct timespec now;
+    (void)clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &now);
+    return (double)now.tv_sec * NS_PER_S + (double)now.tv_nsec;
+}
+
+/* Decides rounds times over the first count cookies, and prints what one cost. */
+static void measure(struct bench *bench, const char *name, size_t count, size_t rounds)
+{
+    for (size_t i = 0; i < count; i++) {
+        decide(bench, bench->cookies[i]);
+    }
+    bench->refused = 0;
+    double began_ns = cpu_ns();
+    for (size_t i = 0; i < rounds; i++) {
+        decide(bench, bench->cookies[i * STRIDE % count]);
+    }
+    double each_ns = (cpu_ns() - began_ns) / (double)rounds;
+    (void)printf("%-28s %8.0f ns %8zu refused\n", name, each_ns, bench->refused);
+}
+
+static void prepare(struct bench *bench, const char *tenant)
+{
+    bench->policy = (struct lh_gate_policy){.mode = LH_GATE_ON,
+                                            .tenant_from = LH_GATE_TENANT_HEADER,
+                                            .state = LH_GATE_STATE_CLAIMS,
+                                            .takes_cookie = true,
+                                            .budget_ms = 1000,
+                                            .cold_budget_ms = 1000};
+    bench->headers[0] = (struct lh_request_header){LH_HEADER_ACCEPT, slice_of("*/*")};
+    bench->headers[1] = (struct lh_request_header){LH_HEADER_TENANT, slice_of(tenant)};
+    bench->request = (struct lh_request){.method = slice_of("GET"),
+                                         .host = slice_of("gateway.example"),
+                                         .authority = slice_of("gateway.example"),
+                                         .path = slice_of("/"),
+                                         .target = slice_of("/"),
+                                         .headers = bench->headers,
+                                         .header_count = 3,
+                                         .request_id = slice_of("4bf92f3577b34da6a3ce929d0e0e4736"),
+                                         .alloc = take,
+                                         .memory = &bench->memory};
+}
+
+static int read_cookies(struct bench *bench, const char *path)
+{
+    FILE *file = fopen(path, "r");
+    bench->cookies = malloc(COOKIES_MAX * sizeof(*bench->cookies));
+    if (file == NULL || bench->cookies == NULL) {
+        return -1;
+    }
+    while (bench->cookie_count < COOKIES_MAX &&
+           fgets(bench->cookies[bench->cookie_count], COOKIE_BYTES, file) != NULL) {
+        char *line = bench->cookies[bench->cookie_count++];
+        line[strcspn(line, "\n")] = '\0';
+    }
+    (void)fclose(file);
+    return bench->cookie_count > COOKIES_HOT ? 0 : -1;
+}
+
+static void run(struct bench *bench, size_t rounds)
+{
+    measure(bench, "remembered, claims", COOKIES_HOT, rounds);
+    bench->policy.state = LH_GATE_STATE_NONE;
+    measure(bench, "remembered, none", COOKIES_HOT, rounds);
+    measure(bench, "looked up, none", bench->cookie_count, rounds);
+    bench->policy.state = LH_GATE_STATE_CLAIMS;
+    char *last = bench->cookies[0] + strlen(bench->cookies[0]) - 1;
+    *last = *last == 'A' ? 'Q' : 'A';
+    measure(bench, "forged", 1, rounds);
+}
+
+int main(int count, char **arguments)
+{
+    static struct bench bench;
+    static const struct lh_host host = {.log = print_line, .offload = run_at_once};
+    char why[LH_HOME_ERROR_BYTES] = "";
+    if (count < 4 || read_cookies(&bench, arguments[3]) != 0) {
+        (void)fprintf(stderr, "decide HOME TENANT COOKIES [ROUNDS]: more than %u cookies\n",
+                      COOKIES_HOT);
+        return EXIT_FAILURE;
+    }
+    struct lh_home *home = NULL;
+    if (!lh_is_ok(lh_home_open_worker(arguments[1], &host, &home, why))) {
+        (void)fprintf(stderr, "decide: %s\n", why);
+        return EXIT_FAILURE;
+    }
+    bench.gate = lh_home_gate(home);
+    prepare(&bench, arguments[2]);
+    run(&bench, count > 4 ? strtoull(arguments[4], NULL, 10) : ROUNDS_DEFAULT);
+    lh_home_close(home);
+    free(bench.cookies);
+    return EXIT_SUCCESS;
+}

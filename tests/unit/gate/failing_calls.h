@@ -1,0 +1,34 @@
+/*
+ * Makes calls into other rooms fail. The test's executable is linked with --wrap for each.
+ */
+#ifndef LH_TESTS_GATE_FAILING_CALLS_H
+#define LH_TESTS_GATE_FAILING_CALLS_H
+
+#include <leasehold/types.h>
+
+struct fake_host;
+
+/* What the calls answer instead of doing what they do; LH_OK: they do it. */
+struct failing_calls {
+    enum lh_code store_load;
+    enum lh_code read_counter;
+    enum lh_code read_revocation;
+    enum lh_code read_user_epoch;
+    enum lh_code vault_open;
+    enum lh_code node_signer;
+    enum lh_code randomness;
+    struct fake_host *slow_host; /* whose clock moves while the store loads */
+    uint64_t store_load_ms;      /* by so much */
+    unsigned store_loads;        /* calls so far */
+    unsigned cell_macs;
+    unsigned revocations_read;
+    unsigned contexts_signed;
+};
+
+/* The one of this process. */
+extern struct failing_calls failing_calls;
+
+/* All calls work again; counts start at zero. */
+void failing_calls_reset(void);
+
+#endif

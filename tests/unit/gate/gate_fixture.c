@@ -1,0 +1,493 @@
+/*
+ * A whole installation in a scratch directory, and requests to it.
+ */
+#include "gate_fixture.h"
+
+#include "store/drivers/drivers.h"
+
+#include <sys/stat.h>
+
+/* --- Making ----------------------------------------------------------------------------------- */
+
+static const struct lh_siphash_key hash_key = {"hash key of test"};
+
+static void make_dir(const struct installation *all, const char *name)
+{
+    char path[SCRATCH_PATH_BYTES];
+    scratch_dir_path(&all->dir, name, path);
+    assert_int_equal(mkdir(path, 0700), 0);
+}
+
+static void make_keys(struct installation *all)
+{
+    make_dir(all, "keyring");
+    make_dir(all, "keyring/tenants");
+    char path[SCRATCH_PATH_BYTES];
+    scratch_dir_path(&all->dir, "keyring", path);
+    struct lh_key_options options = {.path = path, .may_create = true, .host = &all->host.host};
+    assert_ok(lh_keys_open("keyring_file", &options, all->crypto, &all->keys));
+    struct lh_key secret = {"secret of the cell under test .."};
+    assert_ok(lh_cell_new(all->crypto, 1, &secret, LH_LOCK_BEST_EFFORT, 16, &all->cell));
+}
+
+static void make_node_keys(struct installation *all)
+{
+    make_dir(all, "node");
+    char path[SCRATCH_PATH_BYTES];
+    scratch_dir_path(&all->dir, "node", path);
+    struct lh_node_kid kid;
+    assert_ok(lh_node_key_create(all->crypto, path, LH_SLICE_LITERAL("testnode"),
+                                 lh_clock_now_ms(&all->host.clock), &kid));
+    assert_ok(lh_node_keys_open(all->crypto, path, &all->node_keys));
+}
+
+static void make_registry(struct installation *all)
+{
+    make_dir(all, "registry");
+    make_dir(all, "run");
+    char path[SCRATCH_PATH_BYTES], counters[SCRATCH_PATH_BYTES];
+    scratch_dir_path(&all->dir, "registry", path);
+    scratch_dir_path(&all->dir, "run/changes", counters);
+    struct lh_registry_options options = {
+        .path = path, .counters_path = counters, .map_bytes = 16U << 20, .host = &all->host.host};
+    struct lh_registry_founding founding = {.home_id = {1},
+                                            .counters_id = {2},
+                                            .platform_epoch = 1,
+                                            .wrapped_cell = LH_SLICE_LITERAL("unused here")};
+    assert_ok(lh_registry_create(&options, &founding));
+    assert_ok(lh_registry_open(&options, &all->registry));
+}
+
+static void make_store(struct installation *all)
+{
+    struct lh_store_options options = {.host = &all->host.host};
+    assert_ok(lh_store_open("memory", &options, &all->store));
+}
+
+/* --- What a worker has in memory --------------------------------------------------------------- */
+
+static void start_worker(struct installation *all)
+{
+    assert_ok(lh_directory_new(lh_registry_source(all->registry), 16, &hash_key, &all->directory));
+    struct lh_datakey_options datakey_options = {.entries_max = 16,
+                                                 .max_age_ms = 3600 * 1000,
+                                                 .refresh_after_ms = 1800 * 1000,
+                                                 .lock_policy = LH_LOCK_BEST_EFFORT,
+                                                 .hash_key = hash_key};
+    assert_ok(lh_datakey_cache_new(all->keys, all->crypto, &all->host.clock, &all->host.host,
+                                   &datakey_options, &all->datakeys));
+    struct lh_vault_parts vault_parts = {.store = all->store,
+                                         .crypto = all->crypto,
+                                         .datakeys = all->datakeys,
+                                         .clock = &all->host.clock};
+    assert_ok(lh_vault_new(&vault_parts, &all->vault));
+    struct lh_session_cache_options cache_options = {.entries_max = 64, .hash_key = hash_key};
+    assert_ok(lh_session_cache_new(&cache_options, &all->session_cache));
+    struct lh_gate_parts parts = {.registry = all->registry,
+                                  .directory = all->directory,
+                                  .vault = all->vault,
+                                  .session_cache = all->session_cache,
+                                  .cell = all->cell,
+                                  .node_keys = all->node_keys,
+                                  .crypto = all->crypto,
+                                  .clock = &all->host.clock,
+                                  .host = &all->host.host};
+    assert_ok(lh_gate_new(&parts, &all->gate));
+}
+
+static void stop_worker(struct installation *all)
+{
+    lh_gate_free(all->gate);
+    lh_session_cache_free(all->session_cache);
+    lh_vault_free(all->vault);
+    lh_datakey_cache_free(all->datakeys);
+    lh_directory_free(all->directory);
+}
+
+void installation_restart_worker(struct installation *all)
+{
+    stop_worker(all);
+    start_worker(all);
+}
+
+/* --- Tenants ---------------------------------------------------------------------------------- */
+
+static void copy_text(struct lh_tenant *tenant, const char *text, lh_slice *out_copy)
+{
+    assert_ok(lh_arena_dup(&tenant->arena, lh_slice_from_text(text), out_copy));
+}
+
+static void give_name(struct lh_registry_txn *txn, enum lh_name_kind kind, lh_slice name,
+                      const struct lh_tenant *tenant)
+{
+    assert_ok(lh_registry_claim_name(txn, kind, name, &tenant->uid, 1, false));
+}
+
+static void give_key(struct installation *all, struct lh_registry_txn *txn,
+                     const struct lh_tenant_uid *uid)
+{
+    struct lh_buf blob = LH_BUF_EMPTY;
+    struct lh_wrap_scope scope = {LH_WRAP_DEK, *uid, 1};
+    assert_ok(lh_keys_create_tenant(all->keys, all->crypto, uid));
+    assert_ok(lh_keys_generate(all->keys, all->crypto, &scope, &blob));
+    struct lh_wrapped_dek dek = {
+        .id = 1, .state = LH_DEK_ACTIVE, .created_ms = 1, .blob = lh_buf_view(&blob)};
+    assert_ok(lh_registry_put_dek(txn, uid, &dek));
+    lh_buf_fini(&blob);
+}
+
+static void give_role(struct lh_tenant *tenant)
+{
+    void *memory;
+    assert_ok(lh_arena_take(&tenant->arena, sizeof(struct lh_role), &memory));
+    tenant->roles = memory;
+    tenant->role_count = 1;
+    copy_text(tenant, "admin", &tenant->roles[0].name);
+    assert_ok(lh_arena_take(&tenant->arena, 2 * sizeof(lh_slice), &memory));
+    tenant->roles[0].scopes = memory;
+    tenant->roles[0].scope_count = 2;
+    copy_text(tenant, "write", &tenant->roles[0].scopes[0]);
+    copy_text(tenant, "read", &tenant->roles[0].scopes[1]);
+}
+
+static void give_text(struct lh_tenant *tenant, const char *text, lh_slice **list, size_t *count)
+{
+    if (text == NULL) {
+        return;
+    }
+    void *memory;
+    assert_ok(lh_arena_take(&tenant->arena, sizeof(lh_slice), &memory));
+    *list = memory;
+    *count = 1;
+    copy_text(tenant, text, *list);
+}
+
+static void fill_tenant(struct lh_tenant *tenant, const char *id, const char *alias,
+                        const char *domain)
+{
+    assert_ok(lh_tenant_id_parse_new(lh_slice_from_text(id), &tenant->id));
+    tenant->state = LH_TENANT_ACTIVE;
+    tenant->epoch = 1;
+    tenant->bucket_counts[0] = 1;
+    tenant->bucket_counts_len = 1;
+    tenant->active_dek = 1;
+    tenant->created_ms = 1;
+    memset(&tenant->bucket_key, id[0], sizeof(tenant->bucket_key));
+    memset(&tenant->index_key, id[1], sizeof(tenant->index_key));
+    size_t tier_count;
+    const struct lh_tier *tiers = lh_tier_defaults(&tier_count);
+    tenant->tier = tiers[tier_count - 1];
+    give_role(tenant);
+    give_text(tenant, alias, &tenant->aliases, &tenant->alias_count);
+    give_text(tenant, domain, &tenant->domains, &tenant->domain_count);
+}
+
+static struct lh_tenant_uid found_tenant(struct installation *all, const char *id,
+                                         const char *alias, const char *domain)
+{
+    struct lh_tenant *tenant;
+    struct lh_registry_txn *txn;
+    assert_ok(lh_tenant_new(1U << 16, &tenant));
+    memset(&tenant->uid, id[0], sizeof(tenant->uid));
+    fill_tenant(tenant, id, alias, domain);
+    assert_ok(lh_registry_begin(all->registry, &txn));
+    assert_ok(lh_registry_mark(txn, LH_COUNTER_PLATFORM_SLOT));
+    give_name(txn, LH_NAME_TENANT, lh_slice_from_text(id), tenant);
+    if (alias != NULL) {
+        give_name(txn, LH_NAME_TENANT, lh_slice_from_text(alias), tenant);
+    }
+    if (domain != NULL) {
+        give_name(txn, LH_NAME_DOMAIN, lh_slice_from_text(domain), tenant);
+    }
+    assert_ok(lh_registry_put_tenant(txn, tenant));
+    give_key(all, txn, &tenant->uid);
+    assert_ok(lh_registry_commit(txn));
+    lh_registry_end(&txn);
+    struct lh_tenant_uid uid = tenant->uid;
+    lh_tenant_unref(tenant);
+    return uid;
+}
+
+void change_tenant(struct installation *all, const struct lh_tenant_uid *uid,
+                   void (*change)(struct lh_registry_txn *txn, struct lh_tenant *tenant))
+{
+    struct lh_registry_txn *txn;
+    struct lh_tenant *tenant;
+    assert_ok(lh_registry_begin(all->registry, &txn));
+    assert_ok(lh_registry_get_tenant(txn, uid, &tenant));
+    assert_ok(lh_registry_mark(txn, tenant->slot));
+    change(txn, tenant);
+    assert_ok(lh_registry_put_tenant(txn, tenant));
+    assert_ok(lh_registry_commit(txn));
+    lh_registry_end(&txn);
+    lh_tenant_unref(tenant);
+}
+
+int installation_setup(void **state)
+{
+    struct installation *all = calloc(1, sizeof(*all));
+    assert_non_null(all);
+    scratch_dir_init(&all->dir);
+    fake_host_init(&all->host);
+    all->host.mode = FAKE_HOST_AT_ONCE;
+    assert_ok(lh_crypto_new(&all->crypto));
+    make_keys(all);
+    make_node_keys(all);
+    make_registry(all);
+    make_store(all);
+    all->acme = found_tenant(all, "acme", "acme-old", "shop.acme.test");
+    all->globex = found_tenant(all, "globex", NULL, "globex.test");
+    start_worker(all);
+    *state = all;
+    return 0;
+}
+
+int installation_teardown(void **state)
+{
+    struct installation *all = *state;
+    stop_worker(all);
+    lh_store_close(all->store);
+    lh_registry_close(all->registry);
+    lh_node_keys_close(all->node_keys);
+    lh_cell_free(all->cell);
+    lh_keys_close(all->keys);
+    lh_crypto_free(all->crypto);
+    scratch_dir_fini(&all->dir);
+    free(all);
+    return 0;
+}
+
+/* --- Sessions --------------------------------------------------------------------------------- */
+
+static void split(const char *text, struct lh_text_list *out_list)
+{
+    lh_slice rest = lh_slice_from_text(text == NULL ? "" : text);
+    out_list->count = 0;
+    while (rest.len > 0) {
+        size_t end = lh_slice_find(rest, ' ');
+        out_list->items[out_list->count++] = lh_slice_cut(rest, 0, end);
+        rest = lh_slice_cut(rest, end + 1, rest.len);
+    }
+}
+
+static struct lh_tenant *snapshot(struct installation *all, const struct lh_tenant_uid *uid)
+{
+    struct lh_tenant *tenant;
+    assert_ok(
+        lh_directory_find_uid(all->directory, uid, lh_clock_now_ms(&all->host.clock), &tenant));
+    return tenant;
+}
+
+struct visitor sign_in(struct installation *all, const struct lh_tenant_uid *uid,
+                       const struct visit *visit)
+{
+    struct lh_session_spec spec = {.idle_s = visit->idle_s, .absolute_s = visit->absolute_s};
+    spec.principal.subject = lh_slice_from_text(visit->subject == NULL ? "" : visit->subject);
+    split(visit->roles, &spec.principal.roles);
+    split(visit->scopes, &spec.principal.scopes);
+    spec.state = lh_slice_from_text(visit->state == NULL ? "" : visit->state);
+    struct lh_tenant *tenant = snapshot(all, uid);
+    struct lh_op op = lh_op_idle(0, NULL);
+    struct lh_handle handle;
+    struct lh_session_header header;
+    assert_ok(lh_vault_create(all->vault, &op, tenant, &spec, &handle, &header));
+    struct visitor visitor = {.key = {*uid, header.bucket, header.lease},
+                              .absolute_end_ms = header.absolute_end_ms,
+                              .user_tag = header.user_tag};
+    assert_ok(lh_handle_write(all->cell, &handle, visitor.cookie));
+    lh_cookie_suffixed_name(uid, visitor.suffixed_name);
+    lh_handle_fini(&handle);
+    lh_tenant_unref(tenant);
+    return visitor;
+}
+
+struct visitor sign_in_alice(struct installation *all, const struct lh_tenant_uid *tenant)
+{
+    return sign_in(all, tenant,
+                   &(struct visit){.subject = "alice", .roles = "admin", .scopes = "read"});
+}
+
+static struct lh_registry_txn *begin_marked(struct installation *all,
+                                            const struct lh_tenant_uid *uid)
+{
+    struct lh_registry_txn *txn;
+    struct lh_tenant *tenant = snapshot(all, uid);
+    assert_ok(lh_registry_begin(all->registry, &txn));
+    assert_ok(lh_registry_mark(txn, tenant->slot));
+    lh_tenant_unref(tenant);
+    return txn;
+}
+
+void revoke_in_registry(struct installation *all, const struct visitor *visitor)
+{
+    struct lh_registry_txn *txn = begin_marked(all, &visitor->key.uid);
+    struct lh_revocation revocation = {.is_revoked = true};
+    assert_ok(lh_registry_put_revocation(txn, &visitor->key.uid, &visitor->key.lease, &revocation,
+                                         visitor->absolute_end_ms));
+    assert_ok(lh_registry_commit(txn));
+    lh_registry_end(&txn);
+}
+
+void revoke_in_store(struct installation *all, const struct visitor *visitor)
+{
+    struct lh_registry_txn *txn = begin_marked(all, &visitor->key.uid);
+    struct lh_op op = lh_op_idle(0, NULL);
+    assert_ok(lh_vault_revoke(all->vault, &op, &visitor->key, visitor->absolute_end_ms));
+    lh_registry_end(&txn);
+}
+
+void log_out_user(struct installation *all, const struct visitor *visitor)
+{
+    struct lh_registry_txn *txn = begin_marked(all, &visitor->key.uid);
+    uint64_t epoch;
+    assert_ok(lh_registry_raise_user_epoch(txn, &visitor->key.uid, &visitor->user_tag,
+                                           lh_clock_now_ms(&all->host.clock),
+                                           visitor->absolute_end_ms, &epoch));
+    assert_ok(lh_registry_commit(txn));
+    lh_registry_end(&txn);
+}
+
+/* --- Requests --------------------------------------------------------------------------------- */
+
+struct lh_gate_policy any_policy(void)
+{
+    static const lh_slice bases[] = {{(const uint8_t *)"example.test", 12}};
+    return (struct lh_gate_policy){
+        .mode = LH_GATE_ON,
+        .tenant_from = LH_GATE_TENANT_SUBDOMAIN | LH_GATE_TENANT_HOST | LH_GATE_TENANT_HEADER,
+        .base_domains = {bases, 1},
+        .state = LH_GATE_STATE_CLAIMS,
+        .takes_cookie = true,
+        .budget_ms = 5,
+        .cold_budget_ms = 250,
+    };
+}
+
+static void *take_memory(void *memory, size_t len)
+{
+    struct sent *sent = memory;
+    void *room;
+    if (sent->is_out_of_memory || !lh_is_ok(lh_arena_take(&sent->memory, len, &room))) {
+        return NULL;
+    }
+    memset(room, 0xa5, len); /* nobody may rely on zeros */
+    return room;
+}
+
+void sent_init(struct sent *sent, const char *host)
+{
+    memset(sent, 0, sizeof(*sent));
+    sent->memory = lh_arena_bounded(1U << 20);
+    sent->request = (struct lh_request){.method = LH_SLICE_LITERAL("GET"),
+                                        .host = lh_slice_from_text(host),
+                                        .authority = lh_slice_from_text(host),
+                                        .path = LH_SLICE_LITERAL("/"),
+                                        .target = LH_SLICE_LITERAL("/"),
+                                        .is_tls = true,
+                                        .headers = sent->headers,
+                                        .request_id = LH_SLICE_LITERAL("request-1"),
+                                        .alloc = take_memory,
+                                        .memory = sent};
+}
+
+void sent_fini(struct sent *sent)
+{
+    lh_arena_fini(&sent->memory);
+}
+
+void sent_add(struct sent *sent, const char *name, const char *value)
+{
+    enum lh_header_kind kind = lh_gate_header_kind(lh_slice_from_text(name));
+    assert_int_not_equal(kind, LH_HEADER_PLAIN);
+    assert_true(sent->request.header_count < SENT_HEADERS_MAX);
+    lh_slice copy;
+    assert_ok(lh_arena_dup(&sent->memory, lh_slice_from_text(value), &copy));
+    sent->headers[sent->request.header_count++] = (struct lh_request_header){kind, copy};
+}
+
+static void add_cookie_as(struct sent *sent, const char *name, const struct visitor *visitor)
+{
+    char text[256];
+    (void)snprintf(text, sizeof(text), "%s=%s", name, visitor->cookie);
+    sent_add(sent, "Cookie", text);
+}
+
+void sent_add_cookie(struct sent *sent, const struct visitor *visitor)
+{
+    add_cookie_as(sent, LH_COOKIE_NAME, visitor);
+}
+
+void sent_add_suffixed_cookie(struct sent *sent, const struct visitor *visitor)
+{
+    add_cookie_as(sent, visitor->suffixed_name, visitor);
+}
+
+static void count_wake(void *context)
+{
+    struct sent *sent = context;
+    sent->wakes++;
+}
+
+lh_status sent_ask(struct sent *sent, struct lh_gate *gate, const struct lh_gate_policy *policy)
+{
+    memset(&sent->decision, 0xa5, sizeof(sent->decision));
+    return lh_gate_decide(gate, policy, &sent->request, count_wake, sent, &sent->decision,
+                          &sent->call);
+}
+
+enum lh_reason sent_decide(struct sent *sent, struct installation *all,
+                           const struct lh_gate_policy *policy)
+{
+    assert_ok(sent_ask(sent, all->gate, policy));
+    return sent->decision.reason;
+}
+
+void sent_begin(struct sent *sent, struct installation *all, const struct lh_gate_policy *policy)
+{
+    assert_status(sent_ask(sent, all->gate, policy), LH_PENDING);
+    assert_non_null(sent->call);
+}
+
+const char *sent_text(struct sent *sent, lh_slice text)
+{
+    void *room;
+    assert_ok(lh_arena_take(&sent->memory, text.len + 1, &room));
+    memcpy(room, text.ptr == NULL ? (const uint8_t *)"" : text.ptr, text.len);
+    return room;
+}
+
+static const char *find_header(struct sent *sent, const struct lh_header *headers, size_t count,
+                               const char *name)
+{
+    const char *found = NULL;
+    for (size_t i = 0; i < count; i++) {
+        if (lh_slice_is_equal_nocase(headers[i].name, lh_slice_from_text(name))) {
+            assert_null(found);
+            found = sent_text(sent, headers[i].value);
+        }
+    }
+    return found;
+}
+
+const char *sent_injected(struct sent *sent, const char *name)
+{
+    return find_header(sent, sent->decision.inject, sent->decision.inject_count, name);
+}
+
+const char *sent_answered(struct sent *sent, const char *name)
+{
+    return find_header(sent, sent->decision.answer, sent->decision.answer_count, name);
+}
+
+enum lh_reason visit_once(struct installation *all, const struct lh_gate_policy *policy,
+                          const char *host, const struct visitor *visitor)
+{
+    struct sent sent;
+    sent_init(&sent, host);
+    if (visitor != NULL) {
+        sent_add_cookie(&sent, visitor);
+    }
+    enum lh_reason reason = sent_decide(&sent, all, policy);
+    sent_fini(&sent);
+    return reason;
+}

@@ -1,0 +1,209 @@
+/*
+ * Calls that must wait for a key: they wait once, give up in time, die quietly with their
+ * request, and believe nothing that changed while they waited.
+ */
+#include "failing_calls.h"
+#include "gate_fixture.h"
+
+#define ACME_HOST "acme.example.test"
+
+/* A request of a visitor whose tenant's key is cold. */
+static void begin_cold(struct sent *sent, struct installation *all, const struct visitor *visitor,
+                       const struct lh_gate_policy *policy)
+{
+    installation_restart_worker(all);
+    all->host.mode = FAKE_HOST_QUEUES;
+    sent_init(sent, ACME_HOST);
+    sent_add_cookie(sent, visitor);
+    sent_begin(sent, all, policy);
+}
+
+static void test_waiting__passes_when_the_key_is_there(void **state)
+{
+    struct installation *all = *state;
+    struct lh_gate_policy policy = any_policy();
+    struct visitor alice = sign_in_alice(all, &all->acme);
+    struct sent sent;
+    begin_cold(&sent, all, &alice, &policy);
+    assert_reason(sent.decision.reason, UNDECIDED);
+    assert_int_equal(sent.decision.http_status, 503);
+    assert_in_range(lh_gate_wait_ms(sent.call), 1, policy.cold_budget_ms);
+    assert_status(lh_gate_continue(sent.call), LH_PENDING); /* nothing has happened yet */
+    assert_int_equal(sent.wakes, 0);
+    assert_int_equal(fake_host_run(&all->host, LH_LANE_FETCH), 1);
+    assert_int_equal(sent.wakes, 1);
+    assert_ok(lh_gate_continue(sent.call));
+    assert_reason(sent.decision.reason, OK);
+    assert_string_equal(sent_injected(&sent, "X-Session-Subject"), "alice");
+    sent_fini(&sent);
+}
+
+static void test_waiting__with_the_state_as_well(void **state)
+{
+    struct installation *all = *state;
+    struct lh_gate_policy policy = any_policy();
+    policy.state = LH_GATE_STATE_FULL;
+    struct visitor alice =
+        sign_in(all, &all->acme, &(struct visit){.subject = "alice", .state = "{\"cart\":[1,2]}"});
+    struct sent sent;
+    begin_cold(&sent, all, &alice, &policy);
+    (void)fake_host_run(&all->host, LH_LANE_FETCH);
+    assert_ok(lh_gate_continue(sent.call));
+    assert_reason(sent.decision.reason, OK);
+    assert_string_equal(sent_injected(&sent, "X-Session-State"), "eyJjYXJ0IjpbMSwyXX0");
+    sent_fini(&sent);
+}
+
+static void test_waiting__many_wait_for_one_fetch(void **state)
+{
+    struct installation *all = *state;
+    struct lh_gate_policy policy = any_policy();
+    struct visitor alice = sign_in_alice(all, &all->acme);
+    struct sent first, second;
+    begin_cold(&first, all, &alice, &policy);
+    sent_init(&second, ACME_HOST);
+    sent_add_cookie(&second, &alice);
+    sent_begin(&second, all, &policy);
+    assert_int_equal(fake_host_run(&all->host, LH_LANE_FETCH), 1);
+    assert_ok(lh_gate_continue(first.call));
+    assert_ok(lh_gate_continue(second.call));
+    assert_reason(first.decision.reason, OK);
+    assert_reason(second.decision.reason, OK);
+    sent_fini(&first);
+    sent_fini(&second);
+}
+
+static void test_waiting__gives_up_when_its_time_is_over(void **state)
+{
+    struct installation *all = *state;
+    struct lh_gate_policy policy = any_policy();
+    struct visitor alice = sign_in_alice(all, &all->acme);
+    struct sent sent;
+    begin_cold(&sent, all, &alice, &policy);
+    fake_host_advance(&all->host, policy.cold_budget_ms - 1);
+    assert_int_equal(lh_gate_wait_ms(sent.call), 1);
+    assert_status(lh_gate_continue(sent.call), LH_PENDING);
+    fake_host_advance(&all->host, 1);
+    assert_int_equal(lh_gate_wait_ms(sent.call), 0);
+    assert_ok(lh_gate_continue(sent.call));
+    assert_reason(sent.decision.reason, KEY_DOWN);
+    assert_int_equal(sent.decision.http_status, 503);
+    (void)fake_host_run(&all->host, LH_LANE_FETCH); /* the fetch is the tenant's, and goes on */
+    assert_int_equal(sent.wakes, 0);
+    assert_reason(visit_once(all, &policy, ACME_HOST, &alice), OK);
+    sent_fini(&sent);
+}
+
+static void test_waiting__dies_with_its_request(void **state)
+{
+    struct installation *all = *state;
+    struct lh_gate_policy policy = any_policy();
+    struct visitor alice = sign_in_alice(all, &all->acme);
+    struct sent sent;
+    begin_cold(&sent, all, &alice, &policy);
+    lh_gate_cancel(sent.call);
+    sent_fini(&sent);
+    (void)fake_host_run(&all->host, LH_LANE_FETCH);
+    assert_int_equal(sent.wakes, 0);
+    lh_gate_cancel(NULL);
+    assert_reason(visit_once(all, &policy, ACME_HOST, &alice), OK);
+}
+
+static void test_waiting__believes_no_session_that_was_revoked_meanwhile(void **state)
+{
+    struct installation *all = *state;
+    struct lh_gate_policy policy = any_policy();
+    struct visitor alice = sign_in_alice(all, &all->acme);
+    struct sent sent;
+    begin_cold(&sent, all, &alice, &policy);
+    revoke_in_registry(all, &alice);
+    (void)fake_host_run(&all->host, LH_LANE_FETCH);
+    assert_ok(lh_gate_continue(sent.call));
+    assert_reason(sent.decision.reason, SESSION_REVOKED);
+    assert_int_equal(sent.decision.inject_count, 0);
+    sent_fini(&sent);
+}
+
+static void rename_nothing(struct lh_registry_txn *txn, struct lh_tenant *tenant)
+{
+    (void)txn;
+    (void)tenant;
+}
+
+static void test_waiting__goes_on_after_a_change_that_does_not_concern_it(void **state)
+{
+    struct installation *all = *state;
+    struct lh_gate_policy policy = any_policy();
+    struct visitor alice = sign_in_alice(all, &all->acme);
+    struct sent sent;
+    begin_cold(&sent, all, &alice, &policy);
+    change_tenant(all, &all->acme, rename_nothing);
+    (void)fake_host_run(&all->host, LH_LANE_FETCH);
+    assert_ok(lh_gate_continue(sent.call));
+    assert_reason(sent.decision.reason, OK);
+    sent_fini(&sent);
+}
+
+static void test_waiting__counters_that_are_gone_afterwards_are_503(void **state)
+{
+    struct installation *all = *state;
+    struct lh_gate_policy policy = any_policy();
+    struct visitor alice = sign_in_alice(all, &all->acme);
+    struct sent sent;
+    begin_cold(&sent, all, &alice, &policy);
+    (void)fake_host_run(&all->host, LH_LANE_FETCH);
+    failing_calls_reset();
+    failing_calls.read_counter = LH_COUNTERS_DOWN;
+    assert_ok(lh_gate_continue(sent.call));
+    assert_reason(sent.decision.reason, REGISTRY_DOWN);
+    failing_calls_reset();
+    sent_fini(&sent);
+}
+
+static void test_waiting__a_lane_that_takes_nothing_is_503_at_once(void **state)
+{
+    struct installation *all = *state;
+    struct lh_gate_policy policy = any_policy();
+    struct visitor alice = sign_in_alice(all, &all->acme);
+    struct visitor bob = sign_in_alice(all, &all->globex);
+    installation_restart_worker(all);
+    assert_reason(visit_once(all, &policy, "globex.example.test", &bob), OK);
+    all->host.mode = FAKE_HOST_REFUSES;
+    assert_reason(visit_once(all, &policy, ACME_HOST, &alice), KEY_DOWN);
+    assert_reason(visit_once(all, &policy, "globex.example.test", &bob), OK); /* warm */
+}
+
+static void test_waiting__a_slow_store_uses_the_budget_up(void **state)
+{
+    struct installation *all = *state;
+    struct lh_gate_policy policy = any_policy();
+    struct visitor alice = sign_in_alice(all, &all->acme);
+    failing_calls_reset();
+    failing_calls.slow_host = &all->host;
+    failing_calls.store_load_ms = policy.budget_ms;
+    assert_reason(visit_once(all, &policy, ACME_HOST, &alice), OK);
+    fake_host_advance(&all->host, LH_SESSION_CACHE_AGE_MS);
+    failing_calls.store_load_ms = policy.budget_ms + 1;
+    assert_reason(visit_once(all, &policy, ACME_HOST, &alice), BUDGET);
+    failing_calls_reset();
+}
+
+#define GATE_TEST(test)                                                                            \
+    cmocka_unit_test_setup_teardown(test, installation_setup, installation_teardown)
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        GATE_TEST(test_waiting__passes_when_the_key_is_there),
+        GATE_TEST(test_waiting__with_the_state_as_well),
+        GATE_TEST(test_waiting__many_wait_for_one_fetch),
+        GATE_TEST(test_waiting__gives_up_when_its_time_is_over),
+        GATE_TEST(test_waiting__dies_with_its_request),
+        GATE_TEST(test_waiting__believes_no_session_that_was_revoked_meanwhile),
+        GATE_TEST(test_waiting__goes_on_after_a_change_that_does_not_concern_it),
+        GATE_TEST(test_waiting__counters_that_are_gone_afterwards_are_503),
+        GATE_TEST(test_waiting__a_lane_that_takes_nothing_is_503_at_once),
+        GATE_TEST(test_waiting__a_slow_store_uses_the_budget_up),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
