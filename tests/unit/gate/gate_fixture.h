@@ -67,6 +67,8 @@ struct visitor sign_in_alice(struct installation *all, const struct lh_tenant_ui
 /* A transaction on one tenant: changes it by change(tenant) and puts it back. */
 void change_tenant(struct installation *all, const struct lh_tenant_uid *uid,
                    void (*change)(struct lh_registry_txn *txn, struct lh_tenant *tenant));
+/* Gives a tenant another active key; the old one still opens. */
+void rotate_key(struct installation *all, const struct lh_tenant_uid *uid);
 /* Revokes in the registry alone; in the registry and the store. */
 void revoke_in_registry(struct installation *all, const struct visitor *visitor);
 void revoke_in_store(struct installation *all, const struct visitor *visitor);
@@ -84,6 +86,8 @@ struct sent {
     struct lh_request_header headers[SENT_HEADERS_MAX];
     struct lh_arena memory;
     bool is_out_of_memory;
+    size_t failing_take; /* the nth piece of request memory cannot be had; 0: all can */
+    size_t takes;        /* pieces asked for so far */
     struct lh_gate_call *call;
     unsigned wakes;
     struct lh_decision decision;

@@ -6,7 +6,7 @@
 #include "failing_calls.h"
 #include "gate_fixture.h"
 
-#define ACME_HOST "acme.example.test"
+#define ACME_HOST   "acme.example.test"
 #define GLOBEX_HOST "globex.example.test"
 
 static enum lh_reason at_acme(struct installation *all, const struct visitor *visitor)

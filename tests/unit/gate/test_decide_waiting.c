@@ -188,6 +188,86 @@ static void test_waiting__a_slow_store_uses_the_budget_up(void **state)
     failing_calls_reset();
 }
 
+/* --- News ------------------------------------------------------------------------------------- */
+
+/* A registry whose tenants change as soon as they are read: a writer that is in the middle. */
+struct busy_source {
+    struct lh_directory_source real;
+    struct installation *all;
+    unsigned changes_left;
+};
+
+/* The tenant as it was before its youngest key was made; by now it is not so any more. */
+static lh_status load_too_early(void *self, lh_slice name, struct lh_tenant **out_tenant)
+{
+    struct busy_source *busy = self;
+    LH_TRY(busy->real.load_by_name(busy->real.self, name, out_tenant));
+    if (busy->changes_left > 0) {
+        busy->changes_left--;
+        (*out_tenant)->dek_count = 1;
+        change_tenant(busy->all, &(*out_tenant)->uid, rename_nothing);
+    }
+    return lh_ok();
+}
+
+static lh_status read_real_counter(void *self, uint32_t slot, uint64_t *out_value)
+{
+    struct busy_source *busy = self;
+    return busy->real.read_counter(busy->real.self, slot, out_value);
+}
+
+/* The reason for alice, whose session is under the tenant's second key. */
+static enum lh_reason visit_busy(struct installation *all, unsigned changes, unsigned *out_left)
+{
+    static const struct lh_siphash_key key = {"some hash key .."};
+    struct lh_gate_policy policy = any_policy();
+    policy.tenant_from = LH_GATE_TENANT_SUBDOMAIN;
+    rotate_key(all, &all->acme);
+    struct visitor alice = sign_in_alice(all, &all->acme);
+    struct busy_source busy = {*lh_registry_source(all->registry), all, changes};
+    struct lh_directory_source source = busy.real;
+    source.self = &busy;
+    source.load_by_name = load_too_early;
+    source.read_counter = read_real_counter;
+    struct lh_gate_parts parts = {.registry = all->registry,
+                                  .vault = all->vault,
+                                  .session_cache = all->session_cache,
+                                  .cell = all->cell,
+                                  .node_keys = all->node_keys,
+                                  .crypto = all->crypto,
+                                  .clock = &all->host.clock,
+                                  .host = &all->host.host};
+    struct lh_gate *gate;
+    assert_ok(lh_directory_new(&source, 4, &key, &parts.directory));
+    assert_ok(lh_gate_new(&parts, &gate));
+    struct sent sent;
+    sent_init(&sent, ACME_HOST);
+    sent_add_cookie(&sent, &alice);
+    assert_ok(sent_ask(&sent, gate, &policy));
+    sent_fini(&sent);
+    lh_gate_free(gate);
+    lh_directory_free(parts.directory);
+    *out_left = busy.changes_left;
+    return sent.decision.reason;
+}
+
+static void test_news__a_key_younger_than_the_snapshot_is_no_fault_of_the_record(void **state)
+{
+    struct installation *all = *state;
+    unsigned left;
+    assert_reason(visit_busy(all, 0, &left), OK);
+    assert_reason(visit_busy(all, 1, &left), OK);
+    assert_reason(visit_busy(all, 3, &left), OK);
+}
+
+static void test_news__that_never_end_use_the_budget_up(void **state)
+{
+    struct installation *all = *state;
+    unsigned left;
+    assert_reason(visit_busy(all, 1000, &left), BUDGET);
+    assert_int_equal(left, 1000 - 4); /* once, and three times again */
+}
+
 #define GATE_TEST(test)                                                                            \
     cmocka_unit_test_setup_teardown(test, installation_setup, installation_teardown)
 
@@ -204,6 +284,8 @@ int main(void)
         GATE_TEST(test_waiting__counters_that_are_gone_afterwards_are_503),
         GATE_TEST(test_waiting__a_lane_that_takes_nothing_is_503_at_once),
         GATE_TEST(test_waiting__a_slow_store_uses_the_budget_up),
+        GATE_TEST(test_news__a_key_younger_than_the_snapshot_is_no_fault_of_the_record),
+        GATE_TEST(test_news__that_never_end_use_the_budget_up),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

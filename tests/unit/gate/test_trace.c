@@ -6,7 +6,7 @@
 
 #define ACME_HOST "acme.example.test"
 
-#define PARENT "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-00"
+#define PARENT    "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-00"
 
 static const char *traceparent_for(struct sent *sent, struct installation *all, const char *parent,
                                    const char *trace_state)

@@ -1,0 +1,197 @@
+/*
+ * Each allocation of a decision failing in turn, the heap's and the request's: no crash, no leak
+ * (the sanitizer build looks), nobody let in who would not be, and the next request is as before.
+ */
+#include "failing_calls.h"
+#include "gate_fixture.h"
+#include "support/failing_alloc.h"
+
+/* More than any decision takes. */
+#define ALLOCATIONS_MAX 200U
+
+struct scene {
+    const char *host;
+    const char *tenant_header; /* NULL: none */
+    const struct visitor *visitor;
+    struct lh_gate_policy policy;
+    enum lh_reason expected; /* when nothing fails */
+};
+
+static void prepare(struct sent *sent, const struct scene *scene)
+{
+    sent_init(sent, scene->host);
+    sent_add(sent, "Cookie", "theme=dark");
+    sent_add(sent, "Accept", "text/html");
+    if (scene->tenant_header != NULL) {
+        sent_add(sent, "X-Tenant-ID", scene->tenant_header);
+    }
+    if (scene->visitor != NULL) {
+        sent_add_cookie(sent, scene->visitor);
+    }
+}
+
+/* Nothing in memory that a decision could be spared by. */
+static void forget(struct installation *all, const struct scene *scene)
+{
+    if (scene->visitor != NULL) {
+        lh_session_cache_drop(all->session_cache, &scene->visitor->key.uid,
+                              &scene->visitor->key.lease);
+    }
+    fake_host_advance(&all->host, 2000); /* snapshots are older than they may be */
+}
+
+static void assert_as_expected_or_refused(const struct sent *sent, const struct scene *scene)
+{
+    const struct lh_decision *decision = &sent->decision;
+    if (decision->reason == scene->expected) {
+        return;
+    }
+    assert_in_range(decision->http_status, 400, 599);
+    assert_int_equal(decision->inject_count, 0);
+    assert_false(decision->watch.is_set);
+    assert_false(decision->has_cookie);
+}
+
+static void assert_unharmed(struct installation *all, const struct scene *scene)
+{
+    struct sent sent;
+    forget(all, scene);
+    prepare(&sent, scene);
+    enum lh_reason reason = sent_decide(&sent, all, &scene->policy);
+    assert_string_equal(lh_reason_name(reason), lh_reason_name(scene->expected));
+    sent_fini(&sent);
+}
+
+/* returns: whether the heap was asked so often that one request failed. */
+static bool fail_heap_at(struct installation *all, const struct scene *scene, size_t nth)
+{
+    struct sent sent;
+    forget(all, scene);
+    prepare(&sent, scene);
+    failing_alloc_at(nth);
+    lh_status status = sent_ask(&sent, all->gate, &scene->policy);
+    bool has_failed = failing_alloc_count() >= nth;
+    failing_alloc_at(0);
+    assert_ok(status);
+    assert_as_expected_or_refused(&sent, scene);
+    sent_fini(&sent);
+    assert_unharmed(all, scene);
+    return has_failed;
+}
+
+static bool fail_request_at(struct installation *all, const struct scene *scene, size_t nth)
+{
+    struct sent sent;
+    forget(all, scene);
+    prepare(&sent, scene);
+    sent.failing_take = nth;
+    assert_ok(sent_ask(&sent, all->gate, &scene->policy));
+    bool has_failed = sent.takes >= nth;
+    assert_as_expected_or_refused(&sent, scene);
+    sent_fini(&sent);
+    assert_unharmed(all, scene);
+    return has_failed;
+}
+
+static void torture(struct installation *all, const struct scene *scene)
+{
+    assert_unharmed(all, scene);
+    size_t heap = 1, request = 1;
+    while (fail_heap_at(all, scene, heap)) {
+        heap++;
+        assert_true(heap < ALLOCATIONS_MAX);
+    }
+    while (fail_request_at(all, scene, request)) {
+        request++;
+        assert_true(request < ALLOCATIONS_MAX);
+    }
+    assert_true(request > 1);
+}
+
+static void test_torture__a_live_session(void **state)
+{
+    struct installation *all = *state;
+    struct visitor alice =
+        sign_in(all, &all->acme,
+                &(struct visit){.subject = "alice", .roles = "admin", .state = "{\"a\":1}"});
+    struct scene scene = {.host = "acme.example.test",
+                          .tenant_header = "acme",
+                          .visitor = &alice,
+                          .policy = any_policy(),
+                          .expected = LH_REASON_OK};
+    torture(all, &scene);
+    scene.policy.state = LH_GATE_STATE_FULL;
+    torture(all, &scene);
+    scene.policy.state = LH_GATE_STATE_NONE;
+    scene.host = "shop.acme.test";
+    torture(all, &scene);
+}
+
+static void test_torture__a_revoked_one(void **state)
+{
+    struct installation *all = *state;
+    struct visitor alice = sign_in_alice(all, &all->acme);
+    revoke_in_registry(all, &alice);
+    struct scene scene = {.host = "acme.example.test",
+                          .visitor = &alice,
+                          .policy = any_policy(),
+                          .expected = LH_REASON_SESSION_REVOKED};
+    scene.policy.signin = LH_SLICE_LITERAL("/auth");
+    torture(all, &scene);
+    scene.policy.mode = LH_GATE_OPTIONAL;
+    scene.policy.is_stale_passed = true;
+    scene.expected = LH_REASON_ANONYMOUS_STALE;
+    torture(all, &scene);
+}
+
+static void test_torture__nobody(void **state)
+{
+    struct installation *all = *state;
+    struct scene scene = {
+        .host = "acme.example.test", .policy = any_policy(), .expected = LH_REASON_ANONYMOUS};
+    scene.policy.mode = LH_GATE_OPTIONAL;
+    torture(all, &scene);
+    scene.policy.mode = LH_GATE_OFF;
+    scene.expected = LH_REASON_OFF;
+    torture(all, &scene);
+}
+
+static void test_torture__a_gate_that_cannot_be_made(void **state)
+{
+    struct installation *all = *state;
+    struct lh_gate_parts parts = {.registry = all->registry,
+                                  .directory = all->directory,
+                                  .vault = all->vault,
+                                  .session_cache = all->session_cache,
+                                  .cell = all->cell,
+                                  .node_keys = all->node_keys,
+                                  .crypto = all->crypto,
+                                  .clock = &all->host.clock,
+                                  .host = &all->host.host};
+    struct lh_gate *gate = NULL;
+    failing_alloc_at(1);
+    lh_status status = lh_gate_new(&parts, &gate);
+    failing_alloc_at(0);
+    assert_int_equal(status.code, LH_NO_MEMORY);
+    assert_null(gate);
+    failing_calls_reset();
+    failing_calls.randomness = LH_CRYPTO;
+    assert_status(lh_gate_new(&parts, &gate), LH_CRYPTO);
+    failing_calls_reset();
+    assert_null(gate);
+    lh_gate_free(NULL);
+}
+
+#define GATE_TEST(test)                                                                            \
+    cmocka_unit_test_setup_teardown(test, installation_setup, installation_teardown)
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        GATE_TEST(test_torture__a_live_session),
+        GATE_TEST(test_torture__a_revoked_one),
+        GATE_TEST(test_torture__nobody),
+        GATE_TEST(test_torture__a_gate_that_cannot_be_made),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
