@@ -13,6 +13,8 @@
 #include <strings.h>
 #include <time.h>
 
+/* Under clang the fortified headers define this one as a macro. */
+#undef sprintf
 #pragma GCC poison strcpy strcat strncpy strncat sprintf vsprintf gets strtok
 #pragma GCC poison atoi atol atoll atof scanf sscanf fscanf
 #pragma GCC poison memcmp bcmp

@@ -12,7 +12,7 @@ struct failing_calls failing_calls;
 
 void failing_calls_reset(void)
 {
-    failing_calls = (struct failing_calls){LH_OK};
+    failing_calls = (struct failing_calls){.store_load = LH_OK};
 }
 
 /* --wrap=f: calls of f come to __wrap_f, and __real_f is f. */

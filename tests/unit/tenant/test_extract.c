@@ -82,8 +82,8 @@ static void test_extract__refuses_broken_hosts_even_beside_a_good_header(void **
         "acme.example.com%00",            /* H09 */
         "acme .example.com",              /* H09 */
         "acme\x01.example.com",           /* H09 */
-        "\xc3\xa4"
-        "cme.example.com", /* H10 */
+        ("\xc3\xa4"
+         "cme.example.com"), /* H10 */
         "acme,globex.example.com",
     };
     for (size_t i = 0; i < sizeof(broken) / sizeof(broken[0]); i++) {
@@ -185,8 +185,8 @@ static void test_extract__refuses_malformed_headers_even_beside_a_good_subdomain
                                             "acme ",
                                             "a%2fbcd",
                                             "%61cme",
-                                            "\xef\xbd\x81"
-                                            "cme",
+                                            ("\xef\xbd\x81"
+                                             "cme"),
                                             "acme\t",
                                             "_system",
                                             "..",
