@@ -81,10 +81,17 @@ static void log_refusal(struct lh_gate_call *call, enum lh_reason reason, bool i
     lh_refusal_log_write(&call->gate->log, call->gate->parts.host, &refusal, call->now_ms);
 }
 
+bool lh_call_may_be_anonymous(const struct lh_gate_call *call)
+{
+    const struct lh_gate_policy *policy = call->policy;
+    return policy->mode == LH_GATE_OPTIONAL && policy->require_roles.count == 0 &&
+           policy->require_scopes.count == 0;
+}
+
 /* Whether it is the cookie alone that is not good enough, where that may be overlooked. */
 static bool is_stale_cookie(const struct lh_gate_call *call, enum lh_reason reason)
 {
-    return call->policy->mode == LH_GATE_OPTIONAL && call->policy->is_stale_passed &&
+    return lh_call_may_be_anonymous(call) && call->policy->is_stale_passed &&
            call->has_credential && call->tenant_fault == LH_REASON_OK &&
            lh_reason_http_status(reason) == 401;
 }
@@ -187,13 +194,6 @@ static lh_status prepare_anonymous(struct lh_gate_call *call, enum lh_reason rea
 
 enum lh_step_flow lh_call_pass_anonymous(struct lh_gate_call *call, enum lh_reason reason)
 {
-    const struct lh_gate_policy *policy = call->policy;
-    if (policy->require_roles.count > 0 || policy->require_scopes.count > 0) {
-        /* Nobody has no roles: signing in may help. */
-        log_refusal(call, LH_REASON_NO_CREDENTIAL, false);
-        lh_decision_refuse(call->decision, LH_REASON_NO_CREDENTIAL);
-        return LH_STEP_END;
-    }
     if (!lh_is_ok(prepare_anonymous(call, reason))) {
         lh_decision_refuse(call->decision, LH_REASON_INTERNAL);
         return LH_STEP_END;

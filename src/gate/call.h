@@ -114,6 +114,9 @@ enum lh_step_flow lh_call_refuse(struct lh_gate_call *call, enum lh_reason reaso
 /* Ends the call with a pass that has nothing but cookies, request id and trace in it. */
 enum lh_step_flow lh_call_pass(struct lh_gate_call *call, enum lh_reason reason);
 
+/* Whether the location lets those pass who prove nothing: optional, and nothing required. */
+bool lh_call_may_be_anonymous(const struct lh_gate_call *call);
+
 /* Ends the call with a pass as anonymous. reason: ANONYMOUS or ANONYMOUS_STALE. */
 enum lh_step_flow lh_call_pass_anonymous(struct lh_gate_call *call, enum lh_reason reason);
 
@@ -155,6 +158,11 @@ void lh_call_redirect_to_signin(struct lh_gate_call *call);
  * session's roles. Errors: TOO_LARGE (more than fit a header), NO_MEMORY.
  */
 LH_MUST_USE lh_status lh_call_grant_scopes(struct lh_gate_call *call);
+/*
+ * Says in the decision whose session it is, for variables and logs, also when it is refused for
+ * what it may not do. Errors: NO_MEMORY.
+ */
+LH_MUST_USE lh_status lh_call_name_session(struct lh_gate_call *call);
 /* Whether scope is among the space-separated scopes. */
 bool lh_scope_has(lh_slice scopes, lh_slice scope);
 

@@ -15,8 +15,8 @@ static size_t count_room(const struct lh_request *request, size_t *out_headers)
     *out_headers = 0;
     for (size_t i = 0; i < request->header_count; i++) {
         if (request->headers[i].kind == LH_HEADER_COOKIE) {
-            /* A pair of one byte and its ";" become at most a pair and its "; ". */
-            room += 2 * request->headers[i].value.len + 2;
+            /* Each separator may grow from ";" to "; ", and every other byte be one. */
+            room += request->headers[i].value.len + request->headers[i].value.len / 2 + 2;
             ++*out_headers;
         }
     }

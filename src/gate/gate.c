@@ -132,6 +132,7 @@ static enum lh_step_flow restart(struct lh_gate_call *call)
     }
     call->restarts++;
     release(call);
+    lh_decision_init(call->decision);
     call->now_ms = lh_clock_now_ms(call->gate->parts.clock);
     call->step = STEP_FIND_TENANT;
     return LH_STEP_RESTART;

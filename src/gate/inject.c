@@ -19,7 +19,7 @@
  * uid ":" subject, or for a session without user uid "," reference. The subject that the decision
  * names is the part behind the separator.
  */
-static lh_status name_session(struct lh_gate_call *call)
+lh_status lh_call_name_session(struct lh_gate_call *call)
 {
     struct lh_decision *decision = call->decision;
     lh_session_ref_write(call->header->bucket, &call->header->lease, &call->ref);
@@ -35,7 +35,6 @@ static lh_status name_session(struct lh_gate_call *call)
     memcpy(key + front, who.ptr, who.len);
     decision->cache_key = lh_slice_of(key, front + who.len);
     decision->subject = has_subject ? lh_slice_of(key + front, who.len) : LH_SLICE_EMPTY;
-    decision->scope = call->scope;
     decision->mode =
         call->header->has_user ? LH_SLICE_LITERAL("normal") : LH_SLICE_LITERAL("anonymous");
     return lh_ok();
@@ -77,7 +76,7 @@ static lh_status inject_state(struct lh_gate_call *call)
 static lh_status inject_session(struct lh_gate_call *call)
 {
     struct lh_decision *decision = call->decision;
-    LH_TRY(name_session(call));
+    decision->scope = call->scope;
     lh_call_inject(call, LH_SLICE_LITERAL("X-Tenant-ID"), decision->tenant);
     lh_call_inject(call, LH_SLICE_LITERAL("X-Tenant-UID"), decision->uid);
     lh_call_inject(call, LH_SLICE_LITERAL("X-Session-Ref"), decision->session_ref);

@@ -42,6 +42,9 @@ static bool has_required_scopes(const struct lh_gate_call *call)
 
 enum lh_step_flow lh_step_check_policy(struct lh_gate_call *call)
 {
+    if (!lh_is_ok(lh_call_name_session(call))) {
+        return lh_call_refuse(call, LH_REASON_INTERNAL);
+    }
     if (!lh_call_is_origin_allowed(call)) {
         return lh_call_refuse(call, LH_REASON_ORIGIN);
     }

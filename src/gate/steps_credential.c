@@ -32,9 +32,8 @@ static enum lh_step_flow go_without(struct lh_gate_call *call)
     if (call->tenant_fault != LH_REASON_OK) {
         return lh_call_refuse(call, call->tenant_fault);
     }
-    return call->policy->mode == LH_GATE_OPTIONAL
-               ? lh_call_pass_anonymous(call, LH_REASON_ANONYMOUS)
-               : lh_call_refuse(call, LH_REASON_NO_CREDENTIAL);
+    return lh_call_may_be_anonymous(call) ? lh_call_pass_anonymous(call, LH_REASON_ANONYMOUS)
+                                          : lh_call_refuse(call, LH_REASON_NO_CREDENTIAL);
 }
 
 enum lh_step_flow lh_step_read_credential(struct lh_gate_call *call)

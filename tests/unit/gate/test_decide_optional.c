@@ -175,7 +175,8 @@ static void test_optional__what_is_required_is_required_of_everybody(void **stat
     assert_reason(visit_once(all, &policy, ACME_HOST, NULL), NO_CREDENTIAL);
     assert_reason(visit_once(all, &policy, ACME_HOST, &alice), OK);
     revoke_in_registry(all, &alice);
-    assert_reason(visit_once(all, &policy, ACME_HOST, &alice), NO_CREDENTIAL);
+    assert_reason(visit_once(all, &policy, ACME_HOST, &alice), SESSION_REVOKED);
+    assert_null(strstr(all->host.log, "passed_as"));
 }
 
 /* --- Off --------------------------------------------------------------------------------------- */

@@ -38,6 +38,25 @@ static void test_policy__any_required_role_is_enough(void **state)
     assert_reason(with_required(all, &alice, "edito", ""), ROLE);
 }
 
+/* For access logs: who it was that may not. */
+static void test_policy__a_refusal_says_whose_session_it_was(void **state)
+{
+    struct installation *all = *state;
+    struct lh_gate_policy policy = any_policy();
+    lh_slice role = LH_SLICE_LITERAL("owner");
+    policy.require_roles = (struct lh_gate_list){&role, 1};
+    struct visitor alice = sign_in_alice(all, &all->acme);
+    struct sent sent;
+    sent_init(&sent, ACME_HOST);
+    sent_add_cookie(&sent, &alice);
+    assert_reason(sent_decide(&sent, all, &policy), ROLE);
+    assert_slice_text(sent.decision.subject, "alice");
+    assert_slice_text(sent.decision.tenant, "acme");
+    assert_true(sent.decision.session_ref.len > 0);
+    assert_int_equal(sent.decision.inject_count, 0);
+    sent_fini(&sent);
+}
+
 static void test_policy__each_required_scope_is_needed(void **state)
 {
     struct installation *all = *state;
@@ -355,6 +374,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         GATE_TEST(test_policy__any_required_role_is_enough),
+        GATE_TEST(test_policy__a_refusal_says_whose_session_it_was),
         GATE_TEST(test_policy__each_required_scope_is_needed),
         GATE_TEST(test_policy__a_role_that_the_tenant_does_not_know_gives_nothing),
         GATE_TEST(test_policy__a_changed_map_of_roles_counts_at_once),

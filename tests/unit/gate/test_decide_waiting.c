@@ -121,6 +121,8 @@ static void test_waiting__believes_no_session_that_was_revoked_meanwhile(void **
     assert_ok(lh_gate_continue(sent.call));
     assert_reason(sent.decision.reason, SESSION_REVOKED);
     assert_int_equal(sent.decision.inject_count, 0);
+    assert_int_equal(sent.decision.subject.len, 0); /* nobody is signed in */
+    assert_int_equal(sent.decision.session_ref.len, 0);
     sent_fini(&sent);
 }
 
