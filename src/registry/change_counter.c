@@ -19,11 +19,11 @@
 
 #include "base/banned.h"
 
-#define COUNTERS_MAGIC 0x63686e67U
+#define COUNTERS_MAGIC  0x63686e67U
 #define COUNTERS_FORMAT 1U
 /* Counters begin on a page of their own. */
 #define HEADER_BYTES ((size_t)4096)
-#define FILE_BYTES (HEADER_BYTES + (size_t)LH_COUNTER_SLOTS * sizeof(uint64_t))
+#define FILE_BYTES   (HEADER_BYTES + (size_t)LH_COUNTER_SLOTS * sizeof(uint64_t))
 
 /* As it lies in the file; a file never leaves its machine, so numbers are in its byte order. */
 struct file_header {

@@ -9,8 +9,8 @@
 #include "base/slice.h"
 
 /* Fixed for the life of a home: 2^18 tenants ever made. 2 MiB, allocated in full. */
-#define LH_COUNTER_SLOTS 262144U
-#define LH_COUNTER_ID_BYTES 16U
+#define LH_COUNTER_SLOTS         262144U
+#define LH_COUNTER_ID_BYTES      16U
 #define LH_COUNTER_PLATFORM_SLOT 0U
 
 struct lh_counters;

@@ -18,9 +18,9 @@
 /* Sparse: costs address space, not disk. A million revocations fit some four times. */
 #define DEFAULT_MAP_BYTES ((uint64_t)1024 * 1024 * 1024)
 /* Below it the reserve would be most of the map. */
-#define MIN_MAP_BYTES ((uint64_t)4 * 1024 * 1024)
+#define MIN_MAP_BYTES      ((uint64_t)4 * 1024 * 1024)
 
-#define REGISTRY_DIR_MODE 0700
+#define REGISTRY_DIR_MODE  0700
 #define COUNTERS_FILE_MODE 0600
 
 static void close_descriptor(int *fd)

@@ -199,7 +199,7 @@ LH_MUST_USE lh_status lh_registry_raise_platform_epoch(struct lh_registry_txn *t
 /*
  * Removes revocations and user epochs whose time is over, the oldest first.
  * out_removed  how many; fewer than max_rows means none is left.
- * Errors: NO_SPACE, REGISTRY_DOWN.
+ * Errors: NO_SPACE (removing copies pages too: begin again with fewer rows), REGISTRY_DOWN.
  */
 LH_MUST_USE lh_status lh_registry_sweep(struct lh_registry_txn *txn, uint64_t now_ms,
                                         size_t max_rows, size_t *out_removed);

@@ -34,13 +34,13 @@ enum lh_registry_table {
 };
 
 /* Rows of the table META. */
-#define LH_META_FORMAT LH_SLICE_LITERAL("format")
-#define LH_META_HOME LH_SLICE_LITERAL("home")
-#define LH_META_COUNTERS LH_SLICE_LITERAL("counters")
+#define LH_META_FORMAT         LH_SLICE_LITERAL("format")
+#define LH_META_HOME           LH_SLICE_LITERAL("home")
+#define LH_META_COUNTERS       LH_SLICE_LITERAL("counters")
 #define LH_META_PLATFORM_EPOCH LH_SLICE_LITERAL("platform_epoch")
-#define LH_META_GENERATION LH_SLICE_LITERAL("generation")
-#define LH_META_NEXT_SLOT LH_SLICE_LITERAL("next_slot")
-#define LH_META_CELL LH_SLICE_LITERAL("cell")
+#define LH_META_GENERATION     LH_SLICE_LITERAL("generation")
+#define LH_META_NEXT_SLOT      LH_SLICE_LITERAL("next_slot")
+#define LH_META_CELL           LH_SLICE_LITERAL("cell")
 
 struct lh_registry {
     uint32_t magic;

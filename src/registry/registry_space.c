@@ -17,7 +17,7 @@
 
 /* A sixteenth of the map, but enough for some thousands and not more than some ten thousands of
    revocations (each takes some 200 bytes). */
-#define RESERVE_SHARE 16U
+#define RESERVE_SHARE     16U
 #define RESERVE_MIN_BYTES ((uint64_t)1024 * 1024)
 #define RESERVE_MAX_BYTES ((uint64_t)8 * 1024 * 1024)
 

@@ -9,7 +9,7 @@
 
 #define REGISTRY_TXN_MAGIC 0x7265674dU
 
-#define BITS_PER_BYTE 8U
+#define BITS_PER_BYTE      8U
 
 /* --- Beginning -------------------------------------------------------------------------------- */
 

@@ -7,7 +7,7 @@
 #include "base/banned.h"
 
 /* First byte of every row here. */
-#define ROW_VERSION 1U
+#define ROW_VERSION     1U
 
 #define NAME_KEY_TENANT 't'
 #define NAME_KEY_DOMAIN 'd'

@@ -314,6 +314,21 @@ static void test_registry_generation__an_older_note_is_caught_up(void **state)
     assert_string_equal(text, "00000000000000000003\n");
 }
 
+static void test_registry_generation__notes_in_the_wrong_order_keep_the_later(void **state)
+{
+    struct registry_fixture *fixture = *state;
+    char text[32];
+    lh_registry_generation_note(fixture->registry, 9);
+    lh_registry_generation_note(fixture->registry, 8);
+    read_generation(fixture, text);
+    assert_string_equal(text, "00000000000000000009\n");
+    write_generation(fixture, "?");
+    lh_registry_generation_note(fixture->registry, 10);
+    assert_int_equal(fixture->last_level, LH_LOG_WARN);
+    read_generation(fixture, text);
+    assert_string_equal(text, "?"); /* nobody can tell what it held */
+}
+
 static void test_registry_generation__a_file_that_cannot_be_read_stops_writers(void **state)
 {
     struct registry_fixture *fixture = *state;
@@ -358,6 +373,7 @@ int main(void)
         WITH_TENANTS(test_registry_generation__counts_commits),
         WITH_TENANTS(test_registry_generation__a_registry_that_was_set_back_takes_no_write),
         WITH_TENANTS(test_registry_generation__an_older_note_is_caught_up),
+        WITH_TENANTS(test_registry_generation__notes_in_the_wrong_order_keep_the_later),
         WITH_TENANTS(test_registry_generation__a_file_that_cannot_be_read_stops_writers),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -5,10 +5,10 @@
 
 #include "tenant/directory.h"
 
-#define TENANTS 40U
-#define SLOTS (TENANTS + 1)
+#define TENANTS       40U
+#define SLOTS         (TENANTS + 1)
 #define CACHE_TENANTS 4U
-#define NOW_MS 1000000U
+#define NOW_MS        1000000U
 
 /* Tenant i is called "tenant-<i>", has slot i + 1 and one domain. */
 struct scripted_source {
