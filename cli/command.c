@@ -1,0 +1,67 @@
+/*
+ * The table of commands.
+ */
+#include "command.h"
+
+#include "base/banned.h"
+
+#define SESSION_CREATE_OPTIONS                                                                     \
+    (OPT(sub) | OPT(role) | OPT(scope) | OPT(group) | OPT(ttl) | OPT(state) | OPT(out))
+
+static const struct command command_rows[] = {
+    {"init", NULL, "", 0, 0, OPT(user), 0, NULL, run_init, "make a home",
+     "Makes the home: settings, registry with the tiers free, standard and premium, session store, "
+     "keyring and the node's key. Run as root it gives the home to --user, by default the user of "
+     "nginx's workers (www-data). It never touches an existing home."},
+    {"apply", NULL, "FILE...", 1, OPERANDS_MAX, OPT(dry_run) | OPT(reclaim),
+     NEEDS_HOME | NEEDS_INPUTS, NULL, run_apply, "bring tenants and tiers to the written state",
+     "Reads YAML files with the maps `tiers` and `tenants`, prints the difference to what is, and "
+     "makes it so, all in one step. What is not written is left alone; tenants are never removed. "
+     "A file \"-\" is standard input."},
+    {"tenant", "add", "ID", 1, 1, OPT(tier) | OPT(domain) | OPT(alias) | OPT(reclaim), NEEDS_HOME,
+     NULL, run_tenant_add, "make a tenant",
+     "Makes a tenant with keys of its own. Workers know it at once."},
+    {"tenant", "list", "", 0, 0, 0, NEEDS_HOME, NULL, run_tenant_list, "list all tenants", ""},
+    {"tenant", "show", "ID", 1, 1, 0, NEEDS_HOME, NULL, run_tenant_show, "show one tenant", ""},
+    {"tenant", "disable", "ID", 1, 1, 0, NEEDS_HOME,
+     "Every session of tenant \"%s\" will be refused until it is enabled.", run_tenant_disable,
+     "refuse all of a tenant's requests",
+     "Its sessions are refused at once, and live again after `enable` unless they ended meanwhile."},
+    {"tenant", "enable", "ID", 1, 1, 0, NEEDS_HOME, NULL, run_tenant_enable,
+     "let a disabled tenant in again", ""},
+    {"tenant", "rename", "ID NEW", 2, 2, 0, NEEDS_HOME,
+     "The name \"%s\" will stop at once, and stay reserved.", run_tenant_rename,
+     "give a tenant another name",
+     "The old name stops at once and stays reserved for this tenant. Sessions live on."},
+    {"tenant", "remove", "ID", 1, 1, 0, NEEDS_HOME,
+     "Tenant \"%s\" and all its sessions will be gone for good.", run_tenant_remove,
+     "remove a tenant",
+     "All its sessions end and cannot come back. Its names stay reserved for 400 days."},
+    {"session", "create", "TENANT", 1, 1, SESSION_CREATE_OPTIONS, NEEDS_HOME | NEEDS_SESSIONS, NULL,
+     run_session_create, "make a session and print its cookie",
+     "Prints the cookie as name=value and the session's reference. The cookie is a credential: "
+     "with --out it goes to a file that only its owner can read."},
+    {"session", "list", "TENANT", 1, 1, OPT(sub), NEEDS_HOME | NEEDS_SESSIONS, NULL,
+     run_session_list, "list sessions", "Lists the sessions of a tenant, or of one user of it."},
+    {"session", "show", "TENANT REF", 2, 2, 0, NEEDS_HOME | NEEDS_SESSIONS, NULL, run_session_show,
+     "show one session", ""},
+    {"session", "revoke", "TENANT [REF]", 1, 2, OPT(sub) | OPT(all), NEEDS_HOME | NEEDS_SESSIONS,
+     "These sessions of tenant \"%s\" will end for good.", run_session_revoke, "end sessions",
+     "Ends one session by its reference, all of a user with --sub, or all of the tenant with "
+     "--all. When the command returns, no worker accepts them any more."},
+    {"key", "list", "[TENANT]", 0, 1, 0, NEEDS_HOME, NULL, run_key_list, "list keys",
+     "Lists numbers and lives of keys, never the keys."},
+    {"key", "rotate", "[TENANT]", 0, 1, OPT(all) | OPT(node), NEEDS_HOME, NULL, run_key_rotate,
+     "make new keys",
+     "Makes a new data key for a tenant, for every tenant with --all, or a new key for signing "
+     "contexts with --node (published now, used after 10 minutes). Nobody is logged out."},
+    {"help", NULL, "[TOPIC...]", 0, 2, 0, NEEDS_NO_HOME, NULL, run_help, "explain commands",
+     "TOPIC is a noun, a noun and a verb, `manual` (this page for man) or `settings` (a reference "
+     "of leasehold.conf)."},
+};
+
+const struct command *command_table(size_t *out_count)
+{
+    *out_count = sizeof(command_rows) / sizeof(command_rows[0]);
+    return command_rows;
+}

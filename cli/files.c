@@ -1,0 +1,123 @@
+/*
+ * Reading inputs into memory and writing one credential to a file.
+ */
+#include "files.h"
+
+#include "base/secret.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "base/banned.h"
+
+#define CHUNK_BYTES 65536U
+#define OUTPUT_MODE 0600
+
+static void close_fd(int *fd)
+{
+    if (*fd > STDERR_FILENO) {
+        (void)close(*fd);
+    }
+}
+
+static int open_input(const char *name)
+{
+    return strcmp(name, "-") == 0 ? STDIN_FILENO : open(name, O_RDONLY | O_CLOEXEC);
+}
+
+static lh_status read_all(struct run *run, const char *name, int fd, struct lh_buf *out)
+{
+    static uint8_t chunk[CHUNK_BYTES];
+    for (;;) {
+        ssize_t len = read(fd, chunk, sizeof(chunk));
+        if (len == 0) {
+            lh_wipe(chunk, sizeof(chunk));
+            return lh_ok();
+        }
+        if (len < 0) {
+            return run_fail(run, LH_UNREADABLE, "cannot read %s: %s", name, strerror(errno));
+        }
+        if (!lh_is_ok(lh_buf_add(out, lh_slice_of(chunk, (size_t)len)))) {
+            return run_fail(run, LH_TOO_LARGE, "%s is larger than %zu bytes", name,
+                            INPUT_MAX_BYTES);
+        }
+    }
+}
+
+static lh_status add_input(struct run *run, const char *name)
+{
+    LH_CLEANUP(close_fd) int fd = open_input(name);
+    if (fd < 0) {
+        return run_fail(run, errno == ENOENT ? LH_ABSENT : LH_UNREADABLE, "cannot open %s: %s",
+                        name, strerror(errno));
+    }
+    struct input *input = &run->inputs[run->input_count++];
+    *input = (struct input){.name = name, .text = lh_buf_bounded(INPUT_MAX_BYTES)};
+    return read_all(run, name, fd, &input->text);
+}
+
+/* An existing file is taken if it is a plain one of the caller's; what it allowed others ends. */
+static lh_status open_output(struct run *run, const char *name)
+{
+    int fd = open(name, O_WRONLY | O_CREAT | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK, OUTPUT_MODE);
+    if (fd < 0) {
+        return run_fail(run, LH_UNREADABLE, "cannot open %s: %s", name, strerror(errno));
+    }
+    run->out_fd = fd;
+    struct stat entry;
+    if (fstat(fd, &entry) != 0 || !S_ISREG(entry.st_mode) || entry.st_nlink != 1 ||
+        entry.st_uid != geteuid() || fchmod(fd, OUTPUT_MODE) != 0) {
+        return run_fail(run, LH_UNSAFE_FILE, "%s is not a plain file of yours", name);
+    }
+    return lh_ok();
+}
+
+lh_status files_open(struct run *run, const struct command *command)
+{
+    const struct arguments *arguments = &run->arguments;
+    for (size_t i = 0; i < OPTION_COUNT; i++) {
+        const struct option *option = option_at((enum option_id)i);
+        const char *name = (const char *)option_value(arguments, (enum option_id)i).ptr;
+        if (name == NULL) {
+            continue;
+        }
+        if (option->kind == OPTION_INPUT) {
+            LH_TRY(add_input(run, name));
+        } else if (option->kind == OPTION_OUTPUT) {
+            LH_TRY(open_output(run, name));
+        }
+    }
+    for (size_t i = 0; (command->needs & NEEDS_INPUTS) != 0 && i < arguments->operand_count; i++) {
+        LH_TRY(add_input(run, arguments->operands[i]));
+    }
+    return lh_ok();
+}
+
+void files_close(struct run *run)
+{
+    for (size_t i = 0; i < run->input_count; i++) {
+        lh_buf_fini(&run->inputs[i].text);
+    }
+    run->input_count = 0;
+    if (run->out_fd >= 0) {
+        (void)close(run->out_fd);
+        run->out_fd = -1;
+    }
+}
+
+lh_status files_write(struct run *run, lh_slice text)
+{
+    bool is_written = ftruncate(run->out_fd, 0) == 0;
+    while (is_written && text.len > 0) {
+        ssize_t len = write(run->out_fd, text.ptr, text.len);
+        is_written = len > 0;
+        text = lh_slice_cut(text, is_written ? (size_t)len : 0, text.len);
+    }
+    if (!is_written || fsync(run->out_fd) != 0) {
+        return run_fail(run, errno == ENOSPC ? LH_NO_SPACE : LH_UNREADABLE,
+                        "cannot write the file of --out: %s", strerror(errno));
+    }
+    return lh_ok();
+}

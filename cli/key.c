@@ -1,0 +1,50 @@
+/*
+ * leasehold key …
+ */
+#include "command.h"
+
+#include "base/slice.h"
+
+#include "base/banned.h"
+
+static void print_row(void *context, const struct lh_admin_key *key)
+{
+    const struct field fields[] = {
+        FIELD_OF_TEXT("kind", SHOW_TABLE, key->kind),
+        FIELD_OF_TEXT("tenant", SHOW_TABLE, key->tenant),
+        FIELD_OF_TEXT("key", SHOW_TABLE, key->id),
+        FIELD_OF_TEXT("state", SHOW_TABLE, key->state),
+        FIELD_OF_TIME("created", SHOW_TABLE, key->created_ms),
+        FIELD_OF_TIME("from", SHOW_TABLE, key->from_ms),
+        FIELD_OF_TIME("until", SHOW_TABLE, key->until_ms),
+    };
+    output_list_item(context, fields, FIELD_COUNT(fields));
+}
+
+lh_status run_key_list(struct run *run)
+{
+    output_list_begin(&run->output, "keys", "no keys");
+    LH_TRY(lh_admin_key_list(run->admin, operand(&run->arguments, 0), print_row, &run->output));
+    output_list_end(&run->output);
+    return lh_ok();
+}
+
+lh_status run_key_rotate(struct run *run)
+{
+    const struct arguments *arguments = &run->arguments;
+    bool is_all = has_option(arguments, OPTION_all);
+    bool is_node = has_option(arguments, OPTION_node);
+    if ((arguments->operand_count == 1) + is_all + is_node != 1) {
+        return run_fail(run, LH_INVALID, "name one of: TENANT, --all, --node");
+    }
+    output_list_begin(&run->output, "keys", "no tenants");
+    if (is_all) {
+        LH_TRY(lh_admin_key_rotate_all(run->admin, print_row, &run->output));
+    } else if (is_node) {
+        LH_TRY(lh_admin_key_rotate_node(run->admin, print_row, &run->output));
+    } else {
+        LH_TRY(lh_admin_key_rotate(run->admin, operand(arguments, 0), print_row, &run->output));
+    }
+    output_list_end(&run->output);
+    return lh_ok();
+}

@@ -1,0 +1,69 @@
+/*
+ * What policy files say, read and checked, before anything is compared with the registry. Values
+ * that a file does not give are marked as not given: they stay as they are.
+ */
+#ifndef LH_ADMIN_POLICY_H
+#define LH_ADMIN_POLICY_H
+
+#include "admin/admin.h"
+#include "base/arena.h"
+#include "base/map.h"
+#include "codec/yaml.h"
+
+/* Mistakes told in one go; the rest waits for the next try. */
+#define LH_POLICY_MISTAKES_MAX 20U
+
+/* Where a thing was written. */
+struct lh_policy_place {
+    lh_slice document;
+    struct lh_yaml_mark at;
+};
+
+struct lh_policy_tier {
+    struct lh_policy_tier *next;
+    struct lh_policy_place place;
+    lh_slice name;
+    bool has_idle, has_absolute, has_state_size;
+    uint32_t idle_s;
+    uint32_t absolute_s;
+    uint32_t state_bytes;
+};
+
+struct lh_policy_tenant {
+    struct lh_policy_tenant *next;
+    struct lh_policy_place place;
+    struct lh_tenant_id id;
+    lh_slice tier; /* empty: not given */
+    bool has_state;
+    enum lh_tenant_state state;
+    bool has_aliases, has_domains, has_roles;
+    struct lh_admin_texts aliases; /* as the registry spells them */
+    struct lh_admin_texts domains; /* likewise */
+    struct lh_role *roles;
+    size_t role_count;
+};
+
+struct lh_policy {
+    struct lh_policy_tier *tiers;
+    struct lh_policy_tenant *tenants;
+    size_t tenant_count;
+    struct lh_map tiers_by_name; /* to find what is written twice */
+    struct lh_map tenants_by_id;
+    struct lh_arena arena; /* owns all of it */
+};
+
+/* Frees; for LH_CLEANUP; accepts a zeroed one. */
+void lh_policy_fini(struct lh_policy *policy);
+
+/*
+ * Reads and checks documents.
+ * on_mistake, context  told of each mistake.
+ * out_policy           filled on OK; fini it in any case.
+ * Errors: MALFORMED (mistakes were told), TOO_LARGE, NO_MEMORY, CRYPTO.
+ */
+LH_MUST_USE lh_status lh_policy_read(struct lh_admin *admin,
+                                     const struct lh_admin_document *documents, size_t count,
+                                     lh_admin_mistake_fn on_mistake, void *context,
+                                     struct lh_policy *out_policy);
+
+#endif

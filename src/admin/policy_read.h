@@ -1,0 +1,55 @@
+/*
+ * What the readers of policies share: where they are, and how they complain.
+ */
+#ifndef LH_ADMIN_POLICY_READ_H
+#define LH_ADMIN_POLICY_READ_H
+
+#include "admin/policy.h"
+
+struct lh_policy_reader {
+    struct lh_admin *admin;
+    struct lh_policy *policy;
+    lh_slice document;
+    lh_admin_mistake_fn on_mistake;
+    void *context;
+    size_t mistakes;
+};
+
+/* One key of a map, and who reads its value into an object. */
+struct lh_policy_key {
+    const char *name;
+    lh_status (*read)(struct lh_policy_reader *reader, const struct lh_yaml_node *node,
+                      void *object);
+};
+
+/* Tells a mistake at a place of the present document. */
+void lh_policy_complain(struct lh_policy_reader *reader, struct lh_yaml_mark at,
+                        const char *format, ...) __attribute__((format(printf, 3, 4)));
+
+/*
+ * Reads a map by a table of keys: unknown ones are mistakes, with the nearest known one.
+ * Mistakes are told and do not fail. Errors: NO_MEMORY, TOO_LARGE.
+ */
+LH_MUST_USE lh_status lh_policy_read_map(struct lh_policy_reader *reader,
+                                         const struct lh_yaml_node *map,
+                                         const struct lh_policy_key *keys, size_t count,
+                                         void *object);
+
+/* Whether a node is a map; complains if not. what: "a tenant". */
+bool lh_policy_is_map(struct lh_policy_reader *reader, const struct lh_yaml_node *node,
+                      const char *what);
+/* Whether a node is a list; complains if not. */
+bool lh_policy_is_list(struct lh_policy_reader *reader, const struct lh_yaml_node *node,
+                       const char *what);
+/* Whether a node is a text that is not empty; complains if not. */
+bool lh_policy_is_text(struct lh_policy_reader *reader, const struct lh_yaml_node *node,
+                       const char *what);
+
+/* Reads the map under "tiers". Errors: NO_MEMORY, TOO_LARGE. */
+LH_MUST_USE lh_status lh_policy_read_tiers(struct lh_policy_reader *reader,
+                                           const struct lh_yaml_node *node, void *policy);
+/* Reads the map under "tenants". Errors: NO_MEMORY, TOO_LARGE. */
+LH_MUST_USE lh_status lh_policy_read_tenants(struct lh_policy_reader *reader,
+                                             const struct lh_yaml_node *node, void *policy);
+
+#endif

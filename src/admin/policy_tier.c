@@ -1,0 +1,125 @@
+/*
+ * Tiers in policy files: name → idle, absolute, state_size.
+ */
+#include "admin/policy_read.h"
+
+#include "codec/quantity.h"
+
+#include "base/banned.h"
+
+#define MS_PER_S 1000U
+
+static bool read_life(struct lh_policy_reader *reader, const struct lh_yaml_node *node,
+                      const char *what, uint32_t *out_seconds)
+{
+    uint64_t ms = 0;
+    lh_status status = lh_quantity_parse(LH_QUANTITY_TIME, node->text, &ms);
+    bool is_right = node->kind == LH_YAML_SCALAR && lh_is_ok(status) && ms % MS_PER_S == 0 &&
+                    ms > 0 && ms / MS_PER_S <= LH_TIER_ABSOLUTE_MAX_S;
+    if (!is_right) {
+        lh_policy_complain(reader, node->at,
+                           "%s is a time with its unit (s, m, h, d), from 1s to 400d", what);
+        return false;
+    }
+    *out_seconds = (uint32_t)(ms / MS_PER_S);
+    return true;
+}
+
+static lh_status read_idle(struct lh_policy_reader *reader, const struct lh_yaml_node *node,
+                           void *object)
+{
+    struct lh_policy_tier *tier = object;
+    tier->has_idle = read_life(reader, node, "idle", &tier->idle_s);
+    return lh_ok();
+}
+
+static lh_status read_absolute(struct lh_policy_reader *reader, const struct lh_yaml_node *node,
+                               void *object)
+{
+    struct lh_policy_tier *tier = object;
+    tier->has_absolute = read_life(reader, node, "absolute", &tier->absolute_s);
+    return lh_ok();
+}
+
+static lh_status read_state_size(struct lh_policy_reader *reader, const struct lh_yaml_node *node,
+                                 void *object)
+{
+    struct lh_policy_tier *tier = object;
+    uint64_t bytes = 0;
+    lh_status status = lh_quantity_parse(LH_QUANTITY_SIZE, node->text, &bytes);
+    if (node->kind != LH_YAML_SCALAR || !lh_is_ok(status) || bytes > LH_TIER_RECORD_MAX_BYTES) {
+        lh_policy_complain(reader, node->at, "state_size is a size from 0 to %uk",
+                           LH_TIER_RECORD_MAX_BYTES / 1024U);
+        return lh_ok();
+    }
+    tier->state_bytes = (uint32_t)bytes;
+    tier->has_state_size = true;
+    return lh_ok();
+}
+
+static const struct lh_policy_key tier_keys[] = {
+    {"idle", read_idle},
+    {"absolute", read_absolute},
+    {"state_size", read_state_size},
+};
+
+static bool is_tier_name(lh_slice name)
+{
+    for (size_t i = 0; i < name.len; i++) {
+        uint8_t c = name.ptr[i];
+        if (!((c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') || c == '-')) {
+            return false;
+        }
+    }
+    return name.len > 0 && name.len <= LH_TIER_NAME_MAX_BYTES;
+}
+
+/* Makes the entry of a tier, unless one of its name was written before. */
+static lh_status take_tier(struct lh_policy_reader *reader, const struct lh_yaml_node *node,
+                           struct lh_policy_tier **out_tier)
+{
+    struct lh_policy *policy = reader->policy;
+    *out_tier = NULL;
+    if (!is_tier_name(node->key)) {
+        lh_policy_complain(reader, node->key_at, "a tier's name is 1 to %u of a-z, 0-9 and \"-\"",
+                           LH_TIER_NAME_MAX_BYTES);
+        return lh_ok();
+    }
+    const struct lh_policy_tier *before = lh_map_find(&policy->tiers_by_name, node->key);
+    if (before != NULL) {
+        lh_policy_complain(reader, node->key_at, "tier \"%.*s\" is written already in %.*s:%zu",
+                           LH_SLICE_ARG(node->key), LH_SLICE_ARG(before->place.document),
+                           before->place.at.line);
+        return lh_ok();
+    }
+    void *memory;
+    LH_TRY(lh_arena_take(&policy->arena, sizeof(struct lh_policy_tier), &memory));
+    struct lh_policy_tier *tier = memory;
+    *tier = (struct lh_policy_tier){
+        .next = policy->tiers, .place = {reader->document, node->key_at}, .name = node->key};
+    policy->tiers = tier;
+    *out_tier = tier;
+    return lh_map_put(&policy->tiers_by_name, tier->name, tier);
+}
+
+lh_status lh_policy_read_tiers(struct lh_policy_reader *reader, const struct lh_yaml_node *node,
+                               void *policy)
+{
+    (void)policy;
+    if (!lh_policy_is_map(reader, node, "\"tiers\"")) {
+        return lh_ok();
+    }
+    for (const struct lh_yaml_node *child = node->first; child != NULL; child = child->next) {
+        struct lh_policy_tier *tier;
+        LH_TRY(take_tier(reader, child, &tier));
+        if (tier == NULL || !lh_policy_is_map(reader, child, "a tier")) {
+            continue;
+        }
+        LH_TRY(lh_policy_read_map(reader, child, tier_keys,
+                                  sizeof(tier_keys) / sizeof(tier_keys[0]), tier));
+        if (tier->has_idle && tier->has_absolute && tier->idle_s > tier->absolute_s) {
+            lh_policy_complain(reader, child->key_at, "idle is longer than absolute");
+        }
+    }
+    return lh_ok();
+}

@@ -1,0 +1,169 @@
+/*
+ * Making a session for a subject that the operator names. What goes out is the one credential
+ * that was asked for; nothing of it is kept or logged.
+ */
+#include "admin/session_access.h"
+
+#include "codec/json.h"
+
+#include "base/banned.h"
+
+static lh_status fill_list(struct lh_admin *admin, const struct lh_admin_texts *texts,
+                           const char *what, struct lh_text_list *out_list)
+{
+    if (texts->count > LH_PRINCIPAL_LIST_MAX) {
+        return lh_admin_fail(admin, LH_TOO_LARGE, "at most %u of %s", LH_PRINCIPAL_LIST_MAX, what);
+    }
+    for (size_t i = 0; i < texts->count; i++) {
+        if (!lh_principal_is_token(texts->items[i])) {
+            return lh_admin_fail(admin, LH_MALFORMED,
+                                 "one of the %s is not 1 to 255 printable ASCII characters "
+                                 "without space, comma, quote or backslash",
+                                 what);
+        }
+        out_list->items[i] = texts->items[i];
+    }
+    out_list->count = texts->count;
+    return lh_ok();
+}
+
+/* State is one JSON object, stored compact. */
+static lh_status fill_state(struct lh_admin *admin, const struct lh_tenant *tenant, lh_slice text,
+                            struct lh_buf *out_state)
+{
+    if (text.len == 0) {
+        return lh_ok();
+    }
+    LH_CLEANUP(lh_json_fini) json_t *value = NULL;
+    lh_status status = lh_json_parse(text, LH_STORE_RECORD_MAX_BYTES, &value);
+    if (lh_is_ok(status) && !json_is_object(value)) {
+        status = lh_status_of(LH_MALFORMED);
+    }
+    if (status.code == LH_MALFORMED) {
+        return lh_admin_fail(admin, LH_MALFORMED, "the state is not one JSON object");
+    }
+    LH_TRY(lh_admin_check(admin, status, "read the state"));
+    LH_TRY(lh_admin_check(admin, lh_json_write(value, out_state), "read the state"));
+    if (out_state->len > tenant->tier.record_max_bytes) {
+        return lh_admin_fail(admin, LH_TOO_LARGE,
+                             "the state has %zu bytes; tier \"%.*s\" allows %u", out_state->len,
+                             LH_SLICE_ARG(lh_tier_name(&tenant->tier)),
+                             tenant->tier.record_max_bytes);
+    }
+    return lh_ok();
+}
+
+static lh_status fill_user(struct lh_admin *admin, const struct lh_tenant *tenant,
+                           struct lh_session_spec *spec)
+{
+    if (spec->principal.subject.len == 0) {
+        return lh_ok();
+    }
+    struct lh_user_tag tag;
+    LH_TRY(lh_admin_user_tag(admin, tenant, spec->principal.subject, &tag));
+    return lh_admin_check(admin,
+                          lh_registry_read_user_epoch(admin->parts.registry, &tenant->uid, &tag,
+                                                      &spec->user_epoch),
+                          "read the user's epoch");
+}
+
+static lh_status fill_spec(struct lh_admin *admin, const struct lh_tenant *tenant,
+                           const struct lh_admin_session_spec *wish, struct lh_session_spec *spec,
+                           struct lh_buf *state)
+{
+    if (wish->ttl_s > tenant->tier.absolute_s) {
+        return lh_admin_fail(admin, LH_LIMITED,
+                             "a session of tier \"%.*s\" lives %u s at most, not %u s",
+                             LH_SLICE_ARG(lh_tier_name(&tenant->tier)), tenant->tier.absolute_s,
+                             wish->ttl_s);
+    }
+    spec->absolute_s = wish->ttl_s;
+    spec->principal.subject = wish->subject;
+    LH_TRY(fill_list(admin, &wish->roles, "roles", &spec->principal.roles));
+    LH_TRY(fill_list(admin, &wish->scopes, "scopes", &spec->principal.scopes));
+    LH_TRY(fill_list(admin, &wish->groups, "groups", &spec->principal.groups));
+    LH_TRY(fill_state(admin, tenant, wish->state, state));
+    spec->state = lh_buf_view(state);
+    return fill_user(admin, tenant, spec);
+}
+
+static lh_status find_active(struct lh_admin *admin, lh_slice id, struct lh_tenant **out_tenant)
+{
+    LH_CLEANUP(lh_tenant_fini) struct lh_tenant *tenant = NULL;
+    LH_TRY(lh_admin_find(admin, id, &tenant));
+    if (tenant->state != LH_TENANT_ACTIVE) {
+        return lh_admin_fail(admin, LH_DISABLED, "tenant \"%.*s\" is not active",
+                             LH_SLICE_ARG(lh_tenant_id_view(&tenant->id)));
+    }
+    *out_tenant = tenant;
+    tenant = NULL;
+    return lh_ok();
+}
+
+static lh_status create_waiting(struct lh_admin *admin, const struct lh_tenant *tenant,
+                                const struct lh_session_spec *spec, struct lh_handle *handle,
+                                struct lh_session_header *header)
+{
+    struct lh_op op = lh_admin_op(admin);
+    for (;;) {
+        lh_status status =
+            lh_vault_create(admin->parts.vault, &op, tenant, spec, handle, header);
+        if (status.code != LH_PENDING) {
+            return status;
+        }
+        LH_TRY(lh_admin_wait(admin, &op));
+    }
+}
+
+/* Names the session, not its subject: who that is stays inside the seal. */
+static void audit_created(struct lh_admin *admin, const struct lh_tenant *tenant,
+                          const struct lh_session_ref *ref)
+{
+    const struct lh_audit_field fields[] = {{"tenant", lh_tenant_id_view(&tenant->id)},
+                                            {"ref", lh_slice_of(ref->text, ref->len)}};
+    lh_admin_audit(admin, LH_AUDIT_session_created, fields, 2);
+}
+
+static lh_status hand_out(struct lh_admin *admin, const struct lh_tenant *tenant,
+                          const struct lh_handle *handle, const struct lh_session_header *header,
+                          lh_admin_credential_fn each, void *context)
+{
+    char name[LH_COOKIE_SUFFIXED_NAME_BYTES];
+    char value[LH_HANDLE_TEXT_BYTES];
+    struct lh_session_ref ref;
+    lh_cookie_suffixed_name(&tenant->uid, name);
+    LH_TRY(lh_admin_check(admin, lh_handle_write(admin->parts.cell, handle, value),
+                          "write the cookie"));
+    lh_session_ref_write(header->bucket, &header->lease, &ref);
+    audit_created(admin, tenant, &ref);
+    const struct lh_admin_credential made = {
+        .cookie_name = LH_SLICE_OF(name),
+        .cookie_value = LH_SLICE_OF(value),
+        .ref = lh_slice_of(ref.text, ref.len),
+        .absolute_end_ms = header->absolute_end_ms,
+        .idle_s = header->idle_s,
+    };
+    each(context, &made);
+    lh_wipe(value, sizeof(value));
+    return lh_ok();
+}
+
+lh_status lh_admin_session_create(struct lh_admin *admin,
+                                  const struct lh_admin_session_spec *wish,
+                                  lh_admin_credential_fn each, void *context)
+{
+    lh_admin_enter(admin);
+    LH_CLEANUP(lh_tenant_fini) struct lh_tenant *tenant = NULL;
+    LH_TRY(lh_admin_need_store(admin));
+    LH_TRY(find_active(admin, wish->tenant, &tenant));
+    LH_CLEANUP(lh_buf_fini) struct lh_buf state = lh_buf_bounded(LH_STORE_RECORD_MAX_BYTES);
+    struct lh_session_spec spec = {.absolute_s = 0};
+    LH_TRY(fill_spec(admin, tenant, wish, &spec, &state));
+    LH_CLEANUP(lh_handle_fini) struct lh_handle handle;
+    struct lh_session_header header;
+    LH_TRY(lh_admin_check(admin, create_waiting(admin, tenant, &spec, &handle, &header),
+                          "make the session"));
+    /* Nobody may be running who syncs in the background. */
+    LH_TRY(lh_admin_check(admin, lh_store_sync(admin->parts.store), "sync the session store"));
+    return hand_out(admin, tenant, &handle, &header, each, context);
+}

@@ -1,0 +1,123 @@
+/*
+ * A home as a data-plane worker uses it: registry read-only, writes through the host's lane, and
+ * the gate on top.
+ */
+#include "setup/home.h"
+
+#include "host/log.h"
+#include "keys/node_key.h"
+
+#include "base/banned.h"
+
+static lh_status open_directory(struct lh_home *home)
+{
+    struct lh_siphash_key hash_key;
+    LH_TRY(lh_home_make_hash_key(home, &hash_key));
+    return lh_directory_new(lh_registry_source(home->registry),
+                            (size_t)home->settings.tenant_entries, &hash_key, &home->directory);
+}
+
+static lh_status open_session_cache(struct lh_home *home)
+{
+    struct lh_session_cache_options options = {
+        .entries_max = (size_t)home->settings.session_cache_entries};
+    LH_TRY(lh_home_make_hash_key(home, &options.hash_key));
+    return lh_session_cache_new(&options, &home->session_cache);
+}
+
+static lh_status open_jobs(struct lh_home *home)
+{
+    const uint64_t intervals[LH_JOB_COUNT] = {
+        [LH_JOB_SYNC] = home->settings.sync_interval_ms,
+        [LH_JOB_SWEEP] = home->settings.sweep_interval_ms,
+        [LH_JOB_MAINTAIN] = home->settings.maintenance_interval_ms,
+    };
+    return lh_jobs_open(&home->jobs, home->store, home->host, &home->clock, home->layout.run,
+                        intervals);
+}
+
+static lh_status open_gate(struct lh_home *home)
+{
+    const struct lh_gate_parts parts = {
+        .registry = home->registry,
+        .directory = home->directory,
+        .vault = home->vault,
+        .session_cache = home->session_cache,
+        .cell = home->cell,
+        .node_keys = home->node_keys,
+        .crypto = home->crypto,
+        .clock = &home->clock,
+        .host = home->host,
+    };
+    return lh_gate_new(&parts, &home->gate);
+}
+
+/* What only workers have; each row is built by one function. */
+static lh_status open_worker_parts(struct lh_home *home, char *out_error)
+{
+    static const struct {
+        const char *what;
+        lh_status (*open)(struct lh_home *home);
+    } rows[] = {
+        {"the tenant directory", open_directory},
+        {"the session cache", open_session_cache},
+        {"the periodic jobs", open_jobs},
+        {"the gate", open_gate},
+    };
+    for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+        lh_status status = rows[i].open(home);
+        if (!lh_is_ok(status)) {
+            return lh_home_explain(home, status, rows[i].what, out_error);
+        }
+    }
+    return lh_ok();
+}
+
+static lh_status open_worker(struct lh_home *home, const char *path, char *out_error)
+{
+    const struct lh_home_options options = {.path = path, .is_read_only = true};
+    LH_TRY(lh_home_open_base(home, &options, out_error));
+    LH_TRY(lh_home_open_sessions(home, true, out_error));
+    lh_status status = lh_node_keys_open(home->crypto, home->layout.node, &home->node_keys);
+    if (!lh_is_ok(status)) {
+        return lh_home_explain(home, status, "the node's keys", out_error);
+    }
+    return open_worker_parts(home, out_error);
+}
+
+lh_status lh_home_open_worker(const char *path, const struct lh_host *host,
+                              struct lh_home **out_home, char out_error[LH_HOME_ERROR_BYTES])
+{
+    out_error[0] = '\0';
+    struct lh_home *home = NULL;
+    lh_status status = lh_home_new(&home);
+    if (lh_is_ok(status)) {
+        home->host = host;
+        status = open_worker(home, path, out_error);
+    }
+    if (!lh_is_ok(status)) {
+        lh_home_close(home);
+        return status;
+    }
+    *out_home = home;
+    return lh_ok();
+}
+
+struct lh_gate *lh_home_gate(struct lh_home *home)
+{
+    return home->gate;
+}
+
+void lh_home_tick(struct lh_home *home)
+{
+    bool has_changed = false;
+    lh_status status = lh_node_keys_refresh(home->node_keys, &has_changed);
+    bool has_failed = !lh_is_ok(status);
+    if (has_failed && !home->has_node_keys_failed) {
+        lh_log(home->host, LH_LOG_ERROR,
+               "leasehold: the node's keys cannot be read again: %s; the old ones go on",
+               lh_status_text(status));
+    }
+    home->has_node_keys_failed = has_failed;
+    lh_jobs_tick(&home->jobs);
+}
