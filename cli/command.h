@@ -67,22 +67,42 @@ const struct command *command_table(size_t *out_count);
 lh_status run_fail(struct run *run, enum lh_code code, const char *format, ...)
     __attribute__((format(printf, 3, 4)));
 
-/* The commands; each is documented by its row. */
+/*
+ * The commands. Each prints its result through run->output and returns the status of its act, which
+ * main turns into the exit code; the row in command_table is its manual.
+ */
+
+/* leasehold init */
 lh_status run_init(struct run *run);
+/* leasehold apply */
 lh_status run_apply(struct run *run);
+/* leasehold tenant add */
 lh_status run_tenant_add(struct run *run);
+/* leasehold tenant list */
 lh_status run_tenant_list(struct run *run);
+/* leasehold tenant show */
 lh_status run_tenant_show(struct run *run);
+/* leasehold tenant disable */
 lh_status run_tenant_disable(struct run *run);
+/* leasehold tenant enable */
 lh_status run_tenant_enable(struct run *run);
+/* leasehold tenant rename */
 lh_status run_tenant_rename(struct run *run);
+/* leasehold tenant remove */
 lh_status run_tenant_remove(struct run *run);
+/* leasehold session create */
 lh_status run_session_create(struct run *run);
+/* leasehold session list */
 lh_status run_session_list(struct run *run);
+/* leasehold session show */
 lh_status run_session_show(struct run *run);
+/* leasehold session revoke */
 lh_status run_session_revoke(struct run *run);
+/* leasehold key list */
 lh_status run_key_list(struct run *run);
+/* leasehold key rotate */
 lh_status run_key_rotate(struct run *run);
+/* leasehold help */
 lh_status run_help(struct run *run);
 
 /* Prints usage: of one command, of a noun's, or of all (command NULL, noun NULL). */
