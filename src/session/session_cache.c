@@ -197,9 +197,9 @@ static struct place place_of(const struct lh_session_question *question)
 static bool is_answer(const struct entry *entry, const struct lh_session_question *question)
 {
     const struct lh_cached_session *session = &entry->session;
+    /* Unsigned: before it was filled it is not fresh either. */
     bool is_fresh = session->tenant_counter == question->tenant_counter &&
                     session->platform_counter == question->platform_counter &&
-                    question->now_ms >= session->filled_ms &&
                     question->now_ms - session->filled_ms < LH_SESSION_CACHE_AGE_MS;
     return is_fresh &&
            lh_secret_is_equal(entry->cookie, question->raw->bytes, sizeof(entry->cookie)) &&

@@ -159,25 +159,42 @@ static lh_status check_life(struct lh_vault *vault, const struct lh_session_key 
     return lh_ok();
 }
 
+/* handle is NULL for those who need no secret. */
+static lh_status load_and_check(struct lh_vault *vault, struct lh_op *op,
+                                const struct lh_session_key *key, const struct lh_handle *handle,
+                                struct lh_loaded_session *loaded)
+{
+    uint64_t now_ms = lh_clock_now_ms(vault->parts.clock);
+    LH_TRY(fetch_row(vault, op, key, loaded));
+    LH_TRY(read_record(vault, key, loaded));
+    if (handle != NULL) {
+        LH_TRY(check_secret(vault, handle, now_ms, loaded));
+    }
+    return check_life(vault, key, now_ms, loaded);
+}
+
+/* What was refused leaves nothing behind; what waits keeps its memory. */
+static lh_status finish_load(lh_status status, struct lh_loaded_session *loaded)
+{
+    if (!lh_is_ok(status) && status.code != LH_PENDING) {
+        lh_loaded_session_fini(loaded);
+    }
+    return status;
+}
+
 lh_status lh_vault_load(struct lh_vault *vault, struct lh_op *op, const struct lh_handle *handle,
                         struct lh_loaded_session *out_loaded)
 {
     LH_MAGIC_CHECK(vault, LH_VAULT_MAGIC);
     struct lh_session_key key = {handle->uid, handle->bucket, handle->lease};
-    uint64_t now_ms = lh_clock_now_ms(vault->parts.clock);
-    LH_TRY(fetch_row(vault, op, &key, out_loaded));
-    LH_TRY(read_record(vault, &key, out_loaded));
-    LH_TRY(check_secret(vault, handle, now_ms, out_loaded));
-    return check_life(vault, &key, now_ms, out_loaded);
+    return finish_load(load_and_check(vault, op, &key, handle, out_loaded), out_loaded);
 }
 
 lh_status lh_vault_inspect(struct lh_vault *vault, struct lh_op *op,
                            const struct lh_session_key *key, struct lh_loaded_session *out_loaded)
 {
     LH_MAGIC_CHECK(vault, LH_VAULT_MAGIC);
-    LH_TRY(fetch_row(vault, op, key, out_loaded));
-    LH_TRY(read_record(vault, key, out_loaded));
-    return check_life(vault, key, lh_clock_now_ms(vault->parts.clock), out_loaded);
+    return finish_load(load_and_check(vault, op, key, NULL, out_loaded), out_loaded);
 }
 
 /* --- Opening ------------------------------------------------------------------------------------ */

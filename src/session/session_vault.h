@@ -69,7 +69,7 @@ void lh_loaded_session_fini(struct lh_loaded_session *loaded);
  * itself, tombstone, quarantine, the secret, absolute and idle end.
  * A foreign record is queued for quarantine, an expired one for its tombstone.
  * out_loaded  empty at first; after PENDING hand the same one in again, the store writes to it.
- *             Whole only on OK; fini it in any case.
+ *             Filled on OK, empty after any other error; fini it.
  * Errors: ABSENT, REVOKED, EXPIRED, BAD_SECRET, TAMPERED, FOREIGN, QUARANTINED, FUTURE_FORMAT,
  * STORE_DOWN, PENDING, TIMEOUT, NO_MEMORY, CRYPTO.
  */

@@ -161,6 +161,25 @@ static void test_datakey_cache__a_failure_answers_for_a_second_and_only_for_its_
     assert_ok(ask_and_wait(fixture, 0, 1, &key));
 }
 
+static void test_datakey_cache__a_failure_never_answers_for_another_key(void **state)
+{
+    struct fixture *fixture = *state;
+    fixture->fake.mode = FAKE_HOST_AT_ONCE;
+    const struct lh_datakey *key;
+    for (uint32_t failing = 1; failing <= 8; failing++) {
+        fake_host_advance(&fixture->fake, LH_DATAKEY_BACKOFF_MS);
+        fixture->kms.answer = LH_KEY_DOWN;
+        assert_status(ask_and_wait(fixture, 0, failing, &key), LH_KEY_DOWN);
+        fixture->kms.answer = LH_OK;
+        /* More keys than failures are remembered: some share a place. */
+        for (size_t tenant = 0; tenant < 3; tenant++) {
+            for (uint32_t id = 9; id <= DEKS_MAX; id++) {
+                assert_ok(ask_and_wait(fixture, tenant, id, &key));
+            }
+        }
+    }
+}
+
 static void test_datakey_cache__who_waits_hears_why_it_failed(void **state)
 {
     static const struct {
@@ -346,6 +365,7 @@ int main(void)
         CACHE_TEST(test_datakey_cache__the_key_used_longest_ago_makes_room),
         CACHE_TEST(test_datakey_cache__a_dropped_key_is_wiped_where_it_lay),
         CACHE_TEST(test_datakey_cache__a_failure_answers_for_a_second_and_only_for_its_key),
+        CACHE_TEST(test_datakey_cache__a_failure_never_answers_for_another_key),
         CACHE_TEST(test_datakey_cache__who_waits_hears_why_it_failed),
         CACHE_TEST(test_datakey_cache__a_driver_that_is_down_pushes_no_warm_key_out),
         CACHE_TEST(test_datakey_cache__a_key_id_that_the_registry_does_not_have_is_tampered),

@@ -1,83 +1,9 @@
 /*
- * The worker's cache: an entry answers its own cookie, for a second, while nothing has changed;
- * and contexts are kept as long as they say the truth.
+ * The worker's cache: an entry answers its own cookie, for a second, while nothing has changed.
  */
 #include "support/failing_alloc.h"
-#include "support/test.h"
 
-#include "session/session_cache.h"
-
-#define NOW      UINT64_C(1700000000000)
-#define ABSOLUTE (NOW + 3600 * 1000)
-#define IDLE_S   600
-#define PLAIN    LH_SLICE_LITERAL("\005alice\001\005admin\000\000")
-#define ENTRIES  64
-#define CONTEXT  LH_SLICE_LITERAL("eyJhbGciOiJFUzI1NiJ9.e30.c2ln")
-
-/* One session as it was loaded, and the question that led to it. */
-struct asked {
-    struct lh_tenant_uid uid;
-    struct lh_raw_handle raw;
-    struct lh_session_question question;
-    struct lh_loaded_session loaded;
-};
-
-/* Session n of tenant t; question and loaded point into *asked. */
-static void ask_for(struct asked *asked, uint8_t t, uint32_t n)
-{
-    memset(asked, 0, sizeof(*asked));
-    memset(asked->uid.bytes, t, sizeof(asked->uid.bytes));
-    memcpy(asked->raw.lease.bytes, &n, sizeof(n));
-    memset(asked->raw.bytes, (int)n + 1, sizeof(asked->raw.bytes));
-    asked->raw.bytes[0] = t;
-    asked->question = (struct lh_session_question){.uid = &asked->uid,
-                                                   .raw = &asked->raw,
-                                                   .tenant_counter = 7,
-                                                   .platform_counter = 8,
-                                                   .now_ms = NOW};
-    asked->loaded.header = (struct lh_session_header){.uid = asked->uid,
-                                                      .lease = asked->raw.lease,
-                                                      .has_user = true,
-                                                      .generation = 1,
-                                                      .created_ms = NOW - 1000,
-                                                      .absolute_end_ms = ABSOLUTE,
-                                                      .idle_s = IDLE_S};
-    asked->loaded.last_touch_ms = NOW - 1000;
-}
-
-static struct lh_session_cache *new_cache(size_t entries)
-{
-    struct lh_session_cache_options options = {.entries_max = entries, .hash_key = {{5}}};
-    struct lh_session_cache *cache;
-    assert_ok(lh_session_cache_new(&options, &cache));
-    return cache;
-}
-
-static int set_up(void **state)
-{
-    *state = new_cache(ENTRIES);
-    return 0;
-}
-
-static int tear_down(void **state)
-{
-    lh_session_cache_free(*state);
-    return 0;
-}
-
-static struct lh_cached_session *fill(struct lh_session_cache *cache, const struct asked *asked)
-{
-    struct lh_cached_session *session;
-    lh_session_cache_fill(cache, &asked->question, &asked->loaded, asked->loaded.last_touch_ms,
-                          PLAIN, &session);
-    return session;
-}
-
-static lh_status find(struct lh_session_cache *cache, const struct asked *asked)
-{
-    struct lh_cached_session *session;
-    return lh_session_cache_find(cache, &asked->question, &session);
-}
+#include "session_cache_fixture.h"
 
 /* --- What it answers ---------------------------------------------------------------------------- */
 
@@ -351,101 +277,36 @@ static void test_session_cache__sizes_that_cannot_be_are_refused(void **state)
     lh_session_cache_free(NULL);
 }
 
-/* --- Contexts ----------------------------------------------------------------------------------- */
-
-static const struct lh_context_key web = {.audience = 1, .scope = 2, .mode = 0};
-static const struct lh_context_key api = {.audience = 9, .scope = 2, .mode = 0};
-static const struct lh_context_key third = {.audience = 1, .scope = 2, .mode = 1};
-
-static lh_status context_of(struct lh_cached_session *session, const struct lh_context_key *key,
-                            uint64_t now_ms)
+/* The kernel's flags of the memory that holds address; fails the test if it is not found. */
+static void read_flags(const void *address, char *out_flags, size_t size)
 {
-    lh_slice text;
-    LH_TRY(lh_session_cache_find_context(session, key, now_ms, &text));
-    assert_true(lh_slice_is_equal(text, CONTEXT));
-    return lh_ok();
-}
-
-static void test_contexts__are_kept_per_audience_scope_and_mode_until_they_end(void **state)
-{
-    struct asked asked;
-    ask_for(&asked, 1, 1);
-    struct lh_cached_session *session = fill(*state, &asked);
-    assert_status(context_of(session, &web, NOW), LH_ABSENT);
-    lh_session_cache_keep_context(session, &web, NOW + 50, CONTEXT);
-    assert_ok(context_of(session, &web, NOW + 49));
-    assert_status(context_of(session, &web, NOW + 50), LH_ABSENT);
-    const struct lh_context_key others[] = {api, third, {.audience = 1, .scope = 3, .mode = 0}};
-    for (size_t i = 0; i < 3; i++) {
-        assert_status(context_of(session, &others[i], NOW), LH_ABSENT);
+    FILE *maps = fopen("/proc/self/smaps", "r");
+    assert_non_null(maps);
+    char line[512];
+    bool is_inside = false;
+    out_flags[0] = '\0';
+    while (fgets(line, sizeof(line), maps) != NULL) {
+        char *rest;
+        unsigned long long from = strtoull(line, &rest, 16);
+        if (rest != line && *rest == '-') {
+            unsigned long long to = strtoull(rest + 1, &rest, 16);
+            is_inside = from <= (uintptr_t)address && (uintptr_t)address < to;
+        } else if (is_inside && strncmp(line, "VmFlags:", 8) == 0) {
+            (void)snprintf(out_flags, size, "%.200s", line + 8);
+        }
     }
+    (void)fclose(maps);
+    assert_true(out_flags[0] != '\0');
 }
 
-static void test_contexts__the_one_that_ends_first_makes_room(void **state)
+static void test_session_cache__its_memory_is_in_no_dump_and_no_child(void **state)
 {
     struct asked asked;
     ask_for(&asked, 1, 1);
-    struct lh_cached_session *session = fill(*state, &asked);
-    lh_session_cache_keep_context(session, &web, NOW + 50, CONTEXT);
-    lh_session_cache_keep_context(session, &api, NOW + 40, CONTEXT);
-    lh_session_cache_keep_context(session, &web, NOW + 60, CONTEXT); /* in its own place */
-    assert_ok(context_of(session, &api, NOW));
-    lh_session_cache_keep_context(session, &third, NOW + 70, CONTEXT);
-    assert_status(context_of(session, &api, NOW), LH_ABSENT);
-    assert_ok(context_of(session, &web, NOW + 59));
-    assert_ok(context_of(session, &third, NOW));
-}
-
-static void test_contexts__survive_a_fill_of_the_same_generation_only(void **state)
-{
-    struct asked asked;
-    ask_for(&asked, 1, 1);
-    struct lh_cached_session *session = fill(*state, &asked);
-    lh_session_cache_keep_context(session, &web, NOW + 50000, CONTEXT);
-    asked.question.now_ms += 2000;
-    asked.question.tenant_counter++;
-    session = fill(*state, &asked);
-    assert_ok(context_of(session, &web, NOW + 2000));
-    asked.loaded.header.generation = 2;
-    session = fill(*state, &asked);
-    assert_status(context_of(session, &web, NOW + 2000), LH_ABSENT);
-    asked.loaded.header.generation = 1; /* nor does going back bring it back */
-    session = fill(*state, &asked);
-    assert_status(context_of(session, &web, NOW + 2000), LH_ABSENT);
-}
-
-static void test_contexts__go_with_their_session(void **state)
-{
-    (void)state;
-    struct lh_session_cache *cache = new_cache(8);
-    struct asked asked;
-    ask_for(&asked, 1, 1);
-    lh_session_cache_keep_context(fill(cache, &asked), &web, NOW + 50000, CONTEXT);
-    for (uint32_t n = 2; n < 10; n++) {
-        struct asked other;
-        ask_for(&other, 1, n);
-        assert_status(context_of(fill(cache, &other), &web, NOW), LH_ABSENT);
-    }
-    assert_status(context_of(fill(cache, &asked), &web, NOW), LH_ABSENT);
-    lh_session_cache_free(cache);
-}
-
-static void test_contexts__too_long_ones_are_not_kept_and_do_not_harm_others(void **state)
-{
-    static uint8_t text[LH_CONTEXT_TEXT_MAX_BYTES + 1];
-    struct asked asked;
-    ask_for(&asked, 1, 1);
-    struct lh_cached_session *session = fill(*state, &asked);
-    lh_session_cache_keep_context(session, &web, NOW + 50, LH_SLICE_OF(text));
-    lh_slice got;
-    assert_status(lh_session_cache_find_context(session, &web, NOW, &got), LH_ABSENT);
-    lh_session_cache_keep_context(session, &web, NOW + 50, LH_SLICE_EMPTY);
-    assert_status(lh_session_cache_find_context(session, &web, NOW, &got), LH_ABSENT);
-    lh_session_cache_keep_context(session, &web, NOW + 50,
-                                  lh_slice_of(text, LH_CONTEXT_TEXT_MAX_BYTES));
-    assert_ok(lh_session_cache_find_context(session, &web, NOW, &got));
-    assert_int_equal(got.len, LH_CONTEXT_TEXT_MAX_BYTES);
-    assert_ok(find(*state, &asked));
+    char flags[256];
+    read_flags(fill(*state, &asked), flags, sizeof(flags));
+    assert_non_null(strstr(flags, " dd"));
+    assert_non_null(strstr(flags, " wf"));
 }
 
 #define CACHE_TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
@@ -469,11 +330,7 @@ int main(void)
         CACHE_TEST(test_session_cache__drop_and_clear_forget),
         CACHE_TEST(test_session_cache__neither_hit_nor_fill_allocates),
         CACHE_TEST(test_session_cache__sizes_that_cannot_be_are_refused),
-        CACHE_TEST(test_contexts__are_kept_per_audience_scope_and_mode_until_they_end),
-        CACHE_TEST(test_contexts__the_one_that_ends_first_makes_room),
-        CACHE_TEST(test_contexts__survive_a_fill_of_the_same_generation_only),
-        CACHE_TEST(test_contexts__go_with_their_session),
-        CACHE_TEST(test_contexts__too_long_ones_are_not_kept_and_do_not_harm_others),
+        CACHE_TEST(test_session_cache__its_memory_is_in_no_dump_and_no_child),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

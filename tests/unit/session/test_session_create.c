@@ -235,6 +235,35 @@ static void test_create__a_loop_does_not_write_to_a_store_that_blocks(void **sta
     scratch_dir_fini(&dir);
 }
 
+static size_t fail_random_at; /* the nth request from now; 0: none */
+
+lh_status __real_lh_random(struct lh_crypto *crypto, void *out_bytes, size_t len);
+lh_status __wrap_lh_random(struct lh_crypto *crypto, void *out_bytes, size_t len);
+
+lh_status __wrap_lh_random(struct lh_crypto *crypto, void *out_bytes, size_t len)
+{
+    if (fail_random_at > 0 && --fail_random_at == 0) {
+        memset(out_bytes, 0, len);
+        return lh_status_of(LH_CRYPTO);
+    }
+    return __real_lh_random(crypto, out_bytes, len);
+}
+
+static void test_create__without_randomness_nothing_is_made(void **state)
+{
+    struct fixture *fixture = *state;
+    struct lh_session_spec spec = spec_of_alice();
+    struct lh_session_header header;
+    /* Lease, secret, and the nonces of principal and state. */
+    for (size_t nth = 1; nth <= 4; nth++) {
+        fail_random_at = nth;
+        assert_status(create(fixture, &spec, &header), LH_CRYPTO);
+        assert_int_equal(fail_random_at, 0);
+        assert_int_equal(records_in(fixture), 0);
+    }
+    assert_ok(create(fixture, &spec, &header));
+}
+
 /* --- Touches ------------------------------------------------------------------------------------ */
 
 static void test_touch__is_queued_when_the_last_one_is_old_enough(void **state)
@@ -337,6 +366,7 @@ int main(void)
         CREATE_TEST(test_create__a_state_over_the_tier_s_limit_is_refused_not_cut),
         CREATE_TEST(test_create__the_largest_state_of_any_tier_fits_a_record),
         CREATE_TEST(test_create__without_a_key_nothing_is_made),
+        CREATE_TEST(test_create__without_randomness_nothing_is_made),
         CREATE_TEST(test_create__a_key_that_is_not_warm_is_waited_for),
         CREATE_TEST(test_create__a_loop_does_not_write_to_a_store_that_blocks),
         CREATE_TEST(test_touch__is_queued_when_the_last_one_is_old_enough),

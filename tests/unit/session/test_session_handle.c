@@ -145,6 +145,17 @@ static void test_handle__no_other_length_is_accepted(void **state)
     }
 }
 
+static void test_handle__of_a_bucket_that_cannot_be_is_malformed_whoever_signed_it(void **state)
+{
+    struct fixture *fixture = *state;
+    struct lh_handle handle = handle_of_bytes();
+    char text[LH_HANDLE_TEXT_BYTES];
+    handle.bucket = LH_STORE_BUCKETS_MAX - 1;
+    assert_ok(accept(fixture, &handle.uid, write_cookie(fixture, &handle, text)));
+    handle.bucket = LH_STORE_BUCKETS_MAX;
+    assert_status(accept(fixture, &handle.uid, write_cookie(fixture, &handle, text)), LH_MALFORMED);
+}
+
 static void test_handle__of_one_tenant_is_not_another_s(void **state)
 {
     struct fixture *fixture = *state;
@@ -263,6 +274,7 @@ int main(void)
         cmocka_unit_test(test_handle__no_flipped_bit_of_the_value_is_accepted),
         cmocka_unit_test(test_handle__no_other_text_is_accepted),
         cmocka_unit_test(test_handle__no_other_length_is_accepted),
+        cmocka_unit_test(test_handle__of_a_bucket_that_cannot_be_is_malformed_whoever_signed_it),
         cmocka_unit_test(test_handle__of_one_tenant_is_not_another_s),
         cmocka_unit_test(test_handle__of_another_cell_or_key_is_not_ours),
         cmocka_unit_test(test_ref__names_bucket_and_lease_and_nothing_else),

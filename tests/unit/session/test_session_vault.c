@@ -108,6 +108,22 @@ static void test_vault__a_record_that_is_set_aside_is_not_read(void **state)
     assert_int_equal(fixture->queue.quarantines, 0);
 }
 
+static void test_vault__a_refused_load_leaves_nothing_behind(void **state)
+{
+    struct fixture *fixture = *state;
+    struct lh_session_spec spec = spec_of_alice();
+    LH_CLEANUP(made_session_fini) struct made_session made;
+    make_session(fixture, fixture->acme, &spec, &made);
+    struct lh_handle wrong = made.handle;
+    wrong.secret[0] ^= 1;
+    struct lh_op op = lh_op_idle(0, NULL);
+    LH_CLEANUP(lh_loaded_session_fini) struct lh_loaded_session loaded = LH_LOADED_SESSION_EMPTY;
+    assert_ok(lh_vault_load(fixture->vault, &op, &made.handle, &loaded));
+    assert_status(lh_vault_load(fixture->vault, &op, &wrong, &loaded), LH_BAD_SECRET);
+    const struct lh_loaded_session empty = LH_LOADED_SESSION_EMPTY;
+    assert_memory_equal(&loaded, &empty, sizeof(empty));
+}
+
 /* --- The secret --------------------------------------------------------------------------------- */
 
 static void test_vault__no_other_secret_gets_in(void **state)
@@ -351,6 +367,7 @@ int main(void)
         VAULT_TEST(test_vault__an_unknown_lease_bucket_or_tenant_is_absent),
         VAULT_TEST(test_vault__a_revoked_session_is_revoked),
         VAULT_TEST(test_vault__a_record_that_is_set_aside_is_not_read),
+        VAULT_TEST(test_vault__a_refused_load_leaves_nothing_behind),
         VAULT_TEST(test_vault__no_other_secret_gets_in),
         VAULT_TEST(test_vault__the_previous_secret_passes_within_its_grace_and_is_told),
         VAULT_TEST(test_vault__the_absolute_end_is_to_the_millisecond),
