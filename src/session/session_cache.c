@@ -38,6 +38,7 @@ struct entry {
     bool is_filled;
     struct place place;
     uint8_t cookie[LH_HANDLE_BYTES];
+    size_t plain_len;
     uint8_t plain[LH_PRINCIPAL_MAX_BYTES];
     struct context_slot contexts[LH_CONTEXT_SLOTS];
 };
@@ -158,9 +159,31 @@ static struct spot find_spot(struct lh_session_cache *cache, const struct place 
     return spot;
 }
 
+static void wipe_context(struct context_slot *slot)
+{
+    lh_wipe(slot->text, slot->len);
+    lh_wipe(slot, offsetof(struct context_slot, text));
+}
+
+/*
+ * Wipes what was written. An entry is mostly room: wiping all of it for each eviction would cost
+ * a busy worker more than the look-up in the store.
+ */
+static void wipe_entry(struct entry *entry)
+{
+    lh_wipe(entry->plain, entry->plain_len);
+    for (size_t i = 0; i < LH_CONTEXT_SLOTS; i++) {
+        if (entry->contexts[i].generation != 0) {
+            wipe_context(&entry->contexts[i]);
+        }
+    }
+    lh_wipe(&entry->session, sizeof(entry->session));
+    lh_wipe(&entry->magic, offsetof(struct entry, plain) - offsetof(struct entry, magic));
+}
+
 static void wipe_spot(struct lh_session_cache *cache, const struct spot *spot)
 {
-    lh_wipe(entry_at(cache, spot), sizeof(struct entry));
+    wipe_entry(entry_at(cache, spot));
     cache->sets[spot->set].tags[spot->way] = 0;
     cache->sets[spot->set].stamps[spot->way] = 0;
 }
@@ -229,7 +252,7 @@ static void wipe_stale_contexts(struct entry *entry, uint64_t generation)
     for (size_t i = 0; i < LH_CONTEXT_SLOTS; i++) {
         struct context_slot *slot = &entry->contexts[i];
         if (slot->generation != 0 && slot->generation != generation) {
-            lh_wipe(slot, sizeof(*slot));
+            wipe_context(slot);
         }
     }
 }
@@ -249,7 +272,9 @@ static lh_status fill_entry(struct entry *entry, const struct lh_session_questio
     entry->session.tenant_counter = question->tenant_counter;
     entry->session.platform_counter = question->platform_counter;
     entry->session.filled_ms = question->now_ms;
+    lh_wipe(entry->plain, entry->plain_len);
     memcpy(entry->plain, plain.ptr, plain.len);
+    entry->plain_len = plain.len;
     return lh_principal_read(lh_slice_of(entry->plain, plain.len), &entry->session.principal);
 }
 
@@ -372,6 +397,7 @@ void lh_session_cache_keep_context(struct lh_cached_session *session,
     if (slot == NULL) {
         slot = oldest_context(entry);
     }
+    lh_wipe(slot->text, slot->len);
     slot->key = *key;
     slot->generation = session->header.generation;
     slot->expires_ms = expires_ms;
