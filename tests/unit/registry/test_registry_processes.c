@@ -26,8 +26,8 @@ struct question {
 };
 
 struct answer {
-    int code;       /* enum lh_code */
-    int state;      /* enum lh_tenant_state */
+    enum lh_code code;
+    enum lh_tenant_state state;
     unsigned loads; /* times that the registry was asked */
     bool has_revocations;
 };
