@@ -23,7 +23,8 @@ const struct option *option_at(enum option_id id)
 static size_t find_option(lh_slice name)
 {
     size_t at = 0;
-    while (at < OPTION_COUNT && !lh_slice_is_equal(name, lh_slice_from_text(option_rows[at].name))) {
+    while (at < OPTION_COUNT &&
+           !lh_slice_is_equal(name, lh_slice_from_text(option_rows[at].name))) {
         at++;
     }
     return at;

@@ -27,8 +27,9 @@ enum option_kind { OPTION_FLAG, OPTION_VALUE, OPTION_LIST, OPTION_INPUT, OPTION_
     X(scope, LIST, "scope", "SCOPE", "A scope beside those of its roles; may be repeated.")        \
     X(group, LIST, "group", "GROUP", "A group of the user; may be repeated.")                      \
     X(ttl, VALUE, "ttl", "SECONDS", "How long the session lives at most (the tier's life).")       \
-    X(state, INPUT, "state", "FILE", "A JSON object to be kept, sealed, with the session; - is "   \
-                                     "standard input.")                                            \
+    X(state, INPUT, "state", "FILE",                                                               \
+      "A JSON object to be kept, sealed, with the session; - is "                                  \
+      "standard input.")                                                                           \
     X(out, OUTPUT, "out", "FILE", "Write the cookie to this file (0600) and not to the output.")   \
     X(all, FLAG, "all", "", "All of them.")                                                        \
     X(node, FLAG, "node", "", "The key with which this node signs contexts.")

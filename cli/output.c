@@ -124,8 +124,8 @@ static void write_life(uint64_t seconds, struct lh_buf *out)
     while (at + 1 < FIELD_COUNT(units) && (seconds == 0 || seconds % units[at].seconds != 0)) {
         at++;
     }
-    (void)!lh_is_ok(lh_buf_add_format(out, "%" PRIu64 " %s", seconds / units[at].seconds,
-                                      units[at].unit));
+    (void)!lh_is_ok(
+        lh_buf_add_format(out, "%" PRIu64 " %s", seconds / units[at].seconds, units[at].unit));
 }
 
 static void write_list(const struct lh_admin_texts *list, const char *between, struct lh_buf *out)

@@ -124,8 +124,8 @@ static lh_status make_directory(const char *path, const struct who *who, char *o
 static lh_status take_empty(const char *path, const struct who *who)
 {
     struct stat entry;
-    if (lstat(path, &entry) == 0 && S_ISDIR(entry.st_mode) && entry.st_uid == 0 &&
-        who->uid != 0 && rmdir(path) == 0) {
+    if (lstat(path, &entry) == 0 && S_ISDIR(entry.st_mode) && entry.st_uid == 0 && who->uid != 0 &&
+        rmdir(path) == 0) {
         LH_ENSURE(mkdir(path, S_IRWXU) == 0, LH_UNREADABLE);
         LH_ENSURE(lchown(path, who->uid, who->gid) == 0, LH_UNREADABLE);
     }

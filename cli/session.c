@@ -9,8 +9,8 @@
 
 #include "base/banned.h"
 
-#define SESSION_FIELDS  16U
-#define COOKIE_BYTES    512U
+#define SESSION_FIELDS 16U
+#define COOKIE_BYTES   512U
 
 /* --- create ----------------------------------------------------------------------------------- */
 
@@ -56,8 +56,7 @@ static lh_status read_ttl(struct run *run, uint32_t *out_ttl_s)
 {
     lh_slice text = option_value(&run->arguments, OPTION_ttl);
     uint64_t ttl = 0;
-    if (text.len > 0 &&
-        (!lh_is_ok(lh_slice_parse_u64(text, UINT32_MAX, &ttl)) || ttl == 0)) {
+    if (text.len > 0 && (!lh_is_ok(lh_slice_parse_u64(text, UINT32_MAX, &ttl)) || ttl == 0)) {
         return run_fail(run, LH_INVALID, "--ttl is a number of seconds, 1 or more");
     }
     *out_ttl_s = (uint32_t)ttl;

@@ -35,17 +35,17 @@ struct lh_admin_parts {
     struct lh_keys *keys;
     struct lh_cell *cell;
     struct lh_crypto *crypto;
-    struct lh_store *store;       /* NULL: sessions cannot be read or written now */
-    struct lh_vault *vault;       /* NULL with store */
-    const char *store_problem;    /* why store is NULL; one line */
+    struct lh_store *store;    /* NULL: sessions cannot be read or written now */
+    struct lh_vault *vault;    /* NULL with store */
+    const char *store_problem; /* why store is NULL; one line */
     const struct lh_clock *clock;
     const struct lh_host *host;
-    const char *node_path;        /* directory of the node's keys */
-    const char *jwks_path;        /* the published set */
+    const char *node_path; /* directory of the node's keys */
+    const char *jwks_path; /* the published set */
     /* Runs what was offloaded to the host until nothing is left. */
     void (*run_tasks)(void *context);
     void *run_context;
-    const char *actor;            /* who acts, for audit lines: "cli:root" */
+    const char *actor; /* who acts, for audit lines: "cli:root" */
 };
 
 struct lh_admin;
@@ -174,14 +174,13 @@ typedef void (*lh_admin_credential_fn)(void *context, const struct lh_admin_cred
  */
 LH_PUBLIC LH_MUST_USE lh_status lh_admin_session_create(struct lh_admin *admin,
                                                         const struct lh_admin_session_spec *spec,
-                                                        lh_admin_credential_fn each,
-                                                        void *context);
+                                                        lh_admin_credential_fn each, void *context);
 
 struct lh_admin_session {
     lh_slice ref;
     lh_slice standing; /* "live", or why it cannot be used: "tampered", "unknown", ... */
     bool has_user;
-    bool is_open;      /* whether subject, roles, scopes and groups are known */
+    bool is_open; /* whether subject, roles, scopes and groups are known */
     lh_slice subject;
     struct lh_admin_texts roles;
     struct lh_admin_texts scopes;
@@ -236,10 +235,10 @@ LH_PUBLIC LH_MUST_USE lh_status lh_admin_session_revoke_all(struct lh_admin *adm
 /* --- Keys ------------------------------------------------------------------------------------- */
 
 struct lh_admin_key {
-    lh_slice kind;   /* "tenant", "node", "cell" */
-    lh_slice tenant; /* its id; empty for others */
-    lh_slice id;     /* a number, or the kid of a node key */
-    lh_slice state;  /* "pending", "active", "decrypt-only", "verify-only", "destroyed" */
+    lh_slice kind;       /* "tenant", "node", "cell" */
+    lh_slice tenant;     /* its id; empty for others */
+    lh_slice id;         /* a number, or the kid of a node key */
+    lh_slice state;      /* "pending", "active", "decrypt-only", "verify-only", "destroyed" */
     uint64_t created_ms; /* 0 = not known */
     uint64_t from_ms;    /* node keys: first use */
     uint64_t until_ms;   /* when it goes; 0 = open */

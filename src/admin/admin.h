@@ -21,8 +21,7 @@
  * Longest time for which a session made before now can matter. Not the present tier's life: the
  * tier may have been shortened since the session was made.
  */
-#define LH_ADMIN_LONGEST_LIFE_MS                                                                   \
-    ((uint64_t)LH_TIER_ABSOLUTE_MAX_S * 1000U + LH_TOMBSTONE_MARGIN_MS)
+#define LH_ADMIN_LONGEST_LIFE_MS ((uint64_t)LH_TIER_ABSOLUTE_MAX_S * 1000U + LH_TOMBSTONE_MARGIN_MS)
 
 struct lh_admin {
     uint32_t magic;

@@ -167,8 +167,7 @@ static lh_status step_all_down(struct lh_registry_txn *txn, struct lh_tenant *te
 static lh_status add_active(struct lh_admin *admin, struct lh_registry_txn *txn,
                             struct lh_tenant *tenant, uint32_t id, struct lh_wrapped_dek *out_dek)
 {
-    const struct lh_wrap_scope scope = {
-        .purpose = LH_WRAP_DEK, .uid = tenant->uid, .key_id = id};
+    const struct lh_wrap_scope scope = {.purpose = LH_WRAP_DEK, .uid = tenant->uid, .key_id = id};
     LH_CLEANUP(lh_buf_fini) struct lh_buf blob = lh_buf_bounded(LH_WRAPPED_MAX_BYTES);
     LH_TRY(lh_keys_generate(admin->parts.keys, admin->parts.crypto, &scope, &blob));
     struct lh_wrapped_dek dek = {.id = id,

@@ -24,8 +24,7 @@ lh_status lh_admin_parse_id(struct lh_admin *admin, lh_slice text, struct lh_ten
     return lh_ok();
 }
 
-lh_status lh_admin_parse_domain(struct lh_admin *admin, lh_slice text,
-                                struct lh_hostname *out_name)
+lh_status lh_admin_parse_domain(struct lh_admin *admin, lh_slice text, struct lh_hostname *out_name)
 {
     lh_status status = lh_hostname_parse(text, out_name);
     bool is_whole = lh_is_ok(status) && lh_slice_is_equal_nocase(lh_hostname_view(out_name), text);
@@ -52,8 +51,7 @@ lh_status lh_admin_claim_name(struct lh_admin *admin, struct lh_registry_txn *tx
                               const struct lh_admin_claim *claim, const struct lh_tenant_uid *uid)
 {
     uint64_t now_ms = lh_admin_now_ms(admin);
-    lh_status status =
-        lh_registry_claim_name(txn, claim->kind, claim->name, uid, now_ms, false);
+    lh_status status = lh_registry_claim_name(txn, claim->kind, claim->name, uid, now_ms, false);
     if (status.code == LH_RESERVED && claim->may_reclaim) {
         status = lh_registry_claim_name(txn, claim->kind, claim->name, uid, now_ms, true);
         if (lh_is_ok(status)) {

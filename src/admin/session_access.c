@@ -74,15 +74,13 @@ lh_status lh_admin_user_tag(struct lh_admin *admin, const struct lh_tenant *tena
                              "a subject is 1 to 255 printable ASCII characters without space, "
                              "comma, quote or backslash");
     }
-    return lh_admin_check(admin,
-                          lh_user_tag_of(admin->parts.crypto, tenant, subject, out_tag),
+    return lh_admin_check(admin, lh_user_tag_of(admin->parts.crypto, tenant, subject, out_tag),
                           "compute the user's tag");
 }
 
 /* --- Listing ---------------------------------------------------------------------------------- */
 
-static bool collect(void *context, const struct lh_session_key *key,
-                    const struct lh_store_row *row)
+static bool collect(void *context, const struct lh_session_key *key, const struct lh_store_row *row)
 {
     struct lh_admin_page *page = context;
     page->keys[page->count] = *key;
@@ -102,7 +100,7 @@ struct walk {
 static lh_status walk_bucket(const struct walk *walk, uint32_t bucket)
 {
     struct lh_admin *admin = walk->admin;
-    struct lh_store_page cursor = {.is_first = true};
+    struct lh_store_page cursor = LH_STORE_PAGE_FIRST;
     do {
         struct lh_admin_page page = {.count = 0};
         LH_TRY(lh_admin_check(admin,
@@ -111,9 +109,7 @@ static lh_status walk_bucket(const struct walk *walk, uint32_t bucket)
                               "list the sessions"));
         if (page.count > 0) {
             LH_TRY(walk->handle(admin, walk->tenant, &page, walk->context));
-            cursor.after = page.keys[page.count - 1];
         }
-        cursor.is_first = false;
     } while (!cursor.is_last);
     return lh_ok();
 }
@@ -140,8 +136,7 @@ static lh_status walk_user(const struct walk *walk)
 }
 
 lh_status lh_admin_each_page(struct lh_admin *admin, const struct lh_tenant *tenant,
-                             const struct lh_user_tag *tag, lh_admin_page_fn handle,
-                             void *context)
+                             const struct lh_user_tag *tag, lh_admin_page_fn handle, void *context)
 {
     LH_TRY(lh_admin_need_store(admin));
     const struct walk walk = {admin, tenant, tag, handle, context};

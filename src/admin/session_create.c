@@ -45,10 +45,9 @@ static lh_status fill_state(struct lh_admin *admin, const struct lh_tenant *tena
     LH_TRY(lh_admin_check(admin, status, "read the state"));
     LH_TRY(lh_admin_check(admin, lh_json_write(value, out_state), "read the state"));
     if (out_state->len > tenant->tier.record_max_bytes) {
-        return lh_admin_fail(admin, LH_TOO_LARGE,
-                             "the state has %zu bytes; tier \"%.*s\" allows %u", out_state->len,
-                             LH_SLICE_ARG(lh_tier_name(&tenant->tier)),
-                             tenant->tier.record_max_bytes);
+        return lh_admin_fail(
+            admin, LH_TOO_LARGE, "the state has %zu bytes; tier \"%.*s\" allows %u", out_state->len,
+            LH_SLICE_ARG(lh_tier_name(&tenant->tier)), tenant->tier.record_max_bytes);
     }
     return lh_ok();
 }
@@ -61,10 +60,10 @@ static lh_status fill_user(struct lh_admin *admin, const struct lh_tenant *tenan
     }
     struct lh_user_tag tag;
     LH_TRY(lh_admin_user_tag(admin, tenant, spec->principal.subject, &tag));
-    return lh_admin_check(admin,
-                          lh_registry_read_user_epoch(admin->parts.registry, &tenant->uid, &tag,
-                                                      &spec->user_epoch),
-                          "read the user's epoch");
+    return lh_admin_check(
+        admin,
+        lh_registry_read_user_epoch(admin->parts.registry, &tenant->uid, &tag, &spec->user_epoch),
+        "read the user's epoch");
 }
 
 static lh_status fill_spec(struct lh_admin *admin, const struct lh_tenant *tenant,
@@ -72,10 +71,9 @@ static lh_status fill_spec(struct lh_admin *admin, const struct lh_tenant *tenan
                            struct lh_buf *state)
 {
     if (wish->ttl_s > tenant->tier.absolute_s) {
-        return lh_admin_fail(admin, LH_LIMITED,
-                             "a session of tier \"%.*s\" lives %u s at most, not %u s",
-                             LH_SLICE_ARG(lh_tier_name(&tenant->tier)), tenant->tier.absolute_s,
-                             wish->ttl_s);
+        return lh_admin_fail(
+            admin, LH_LIMITED, "a session of tier \"%.*s\" lives %u s at most, not %u s",
+            LH_SLICE_ARG(lh_tier_name(&tenant->tier)), tenant->tier.absolute_s, wish->ttl_s);
     }
     spec->absolute_s = wish->ttl_s;
     spec->principal.subject = wish->subject;
@@ -106,8 +104,7 @@ static lh_status create_waiting(struct lh_admin *admin, const struct lh_tenant *
 {
     struct lh_op op = lh_admin_op(admin);
     for (;;) {
-        lh_status status =
-            lh_vault_create(admin->parts.vault, &op, tenant, spec, handle, header);
+        lh_status status = lh_vault_create(admin->parts.vault, &op, tenant, spec, handle, header);
         if (status.code != LH_PENDING) {
             return status;
         }
@@ -148,8 +145,7 @@ static lh_status hand_out(struct lh_admin *admin, const struct lh_tenant *tenant
     return lh_ok();
 }
 
-lh_status lh_admin_session_create(struct lh_admin *admin,
-                                  const struct lh_admin_session_spec *wish,
+lh_status lh_admin_session_create(struct lh_admin *admin, const struct lh_admin_session_spec *wish,
                                   lh_admin_credential_fn each, void *context)
 {
     lh_admin_enter(admin);

@@ -50,8 +50,7 @@ static lh_status open_waiting(struct lh_admin *admin, const struct lh_tenant *te
 {
     struct lh_op op = lh_admin_op(admin);
     for (;;) {
-        lh_status status =
-            lh_vault_open(admin->parts.vault, &op, tenant, loaded, plain, principal);
+        lh_status status = lh_vault_open(admin->parts.vault, &op, tenant, loaded, plain, principal);
         if (status.code != LH_PENDING) {
             return status;
         }

@@ -140,8 +140,8 @@ static lh_status raise_user_epoch(struct lh_admin *admin, struct lh_registry_txn
     return lh_admin_commit(admin, txn);
 }
 
-lh_status lh_admin_session_revoke_user(struct lh_admin *admin, lh_slice tenant_id,
-                                       lh_slice subject, uint64_t *out_ended)
+lh_status lh_admin_session_revoke_user(struct lh_admin *admin, lh_slice tenant_id, lh_slice subject,
+                                       uint64_t *out_ended)
 {
     lh_admin_enter(admin);
     LH_CLEANUP(lh_tenant_fini) struct lh_tenant *tenant = NULL;
@@ -166,10 +166,9 @@ lh_status lh_admin_session_revoke_all(struct lh_admin *admin, lh_slice tenant_id
     LH_TRY(lh_admin_begin(admin, &txn));
     LH_TRY(lh_admin_take(admin, txn, tenant_id, &tenant));
     uint64_t epoch;
-    LH_TRY(lh_admin_check(admin,
-                          lh_registry_raise_tenant_epoch(txn, &tenant->uid, lh_admin_now_ms(admin),
-                                                         &epoch),
-                          "raise the tenant's epoch"));
+    LH_TRY(lh_admin_check(
+        admin, lh_registry_raise_tenant_epoch(txn, &tenant->uid, lh_admin_now_ms(admin), &epoch),
+        "raise the tenant's epoch"));
     LH_TRY(lh_admin_commit(admin, txn));
     lh_registry_end(&txn);
     const struct lh_audit_field field = {"tenant", lh_tenant_id_view(&tenant->id)};

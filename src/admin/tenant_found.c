@@ -47,10 +47,9 @@ lh_status lh_admin_founding_begin(struct lh_admin *admin, lh_slice id, lh_slice 
     LH_TRY(lh_tenant_new(LH_ADMIN_TENANT_BYTES, &founding.tenant));
     founding.tenant->id = parsed;
     LH_TRY(lh_admin_check(admin, fill_tenant(admin, tier, founding.tenant), "make the tenant"));
-    LH_TRY(lh_admin_check(admin,
-                          lh_keys_create_tenant(admin->parts.keys, admin->parts.crypto,
-                                                &founding.tenant->uid),
-                          "make the tenant's key"));
+    LH_TRY(lh_admin_check(
+        admin, lh_keys_create_tenant(admin->parts.keys, admin->parts.crypto, &founding.tenant->uid),
+        "make the tenant's key"));
     founding.has_keys = true;
     *out_founding = founding;
     founding = (struct lh_admin_founding){.admin = admin};

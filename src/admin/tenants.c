@@ -82,8 +82,7 @@ lh_status lh_admin_tenant_list(struct lh_admin *admin, lh_admin_tenant_fn each, 
 {
     lh_admin_enter(admin);
     struct listing listing = {.each = each, .context = context};
-    LH_TRY(lh_admin_check(admin,
-                          lh_registry_each_tenant(admin->parts.registry, list_one, &listing),
+    LH_TRY(lh_admin_check(admin, lh_registry_each_tenant(admin->parts.registry, list_one, &listing),
                           "read the tenants"));
     return listing.status;
 }
@@ -233,10 +232,9 @@ lh_status lh_admin_tenant_remove(struct lh_admin *admin, lh_slice id)
     tenant->state = LH_TENANT_REMOVED;
     LH_TRY(lh_admin_check(admin, lh_registry_put_tenant(txn, tenant), "write the tenant"));
     uint64_t epoch;
-    LH_TRY(lh_admin_check(admin,
-                          lh_registry_raise_tenant_epoch(txn, &tenant->uid, lh_admin_now_ms(admin),
-                                                         &epoch),
-                          "end the tenant's sessions"));
+    LH_TRY(lh_admin_check(
+        admin, lh_registry_raise_tenant_epoch(txn, &tenant->uid, lh_admin_now_ms(admin), &epoch),
+        "end the tenant's sessions"));
     LH_TRY(lh_admin_commit(admin, txn));
     lh_registry_end(&txn);
     audit_tenant(admin, LH_AUDIT_tenant_removed, tenant);

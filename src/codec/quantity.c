@@ -17,11 +17,8 @@ struct suffix {
 #define HOUR_MS   (60ULL * MINUTE_MS)
 
 /* Largest first: the writer takes the first that divides. */
-static const struct suffix size_suffixes[] = {{"t", KIB * KIB * KIB * KIB},
-                                              {"g", KIB * KIB * KIB},
-                                              {"m", KIB * KIB},
-                                              {"k", KIB},
-                                              {"", 1}};
+static const struct suffix size_suffixes[] = {
+    {"t", KIB *KIB *KIB *KIB}, {"g", KIB *KIB *KIB}, {"m", KIB *KIB}, {"k", KIB}, {"", 1}};
 static const struct suffix time_suffixes[] = {
     {"d", 24 * HOUR_MS}, {"h", HOUR_MS}, {"m", MINUTE_MS}, {"s", SECOND_MS}, {"ms", 1}};
 static const struct suffix count_suffixes[] = {{"", 1}};

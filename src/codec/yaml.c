@@ -137,9 +137,8 @@ static int compare_keys(const void *a, const void *b)
     if (left->key.len != right->key.len) {
         return left->key.len < right->key.len ? -1 : 1;
     }
-    return left->key_at.line < right->key_at.line ||
-                   (left->key_at.line == right->key_at.line &&
-                    left->key_at.column < right->key_at.column)
+    return left->key_at.line < right->key_at.line || (left->key_at.line == right->key_at.line &&
+                                                      left->key_at.column < right->key_at.column)
                ? -1
                : 1;
 }

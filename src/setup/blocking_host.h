@@ -8,7 +8,7 @@
 #include <leasehold/host.h>
 
 struct lh_blocking_host {
-    struct lh_host host; /* what the library gets; its self is this object */
+    struct lh_host host;       /* what the library gets; its self is this object */
     const struct lh_host *log; /* borrowed */
     struct lh_task *first;
     struct lh_task *last;

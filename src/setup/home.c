@@ -14,8 +14,8 @@
 
 #include "base/banned.h"
 
-#define HOME_MAGIC 0x4c484f4dU /* "LHOM" */
-#define KEY_DRIVER_NAME "keyring_file"
+#define HOME_MAGIC        0x4c484f4dU /* "LHOM" */
+#define KEY_DRIVER_NAME   "keyring_file"
 #define STORE_DRIVER_NAME "lmdb"
 
 lh_status lh_home_new(struct lh_home **out_home)
@@ -55,8 +55,8 @@ static const char *advice_for(lh_status status)
 lh_status lh_home_explain(const struct lh_home *home, lh_status status, const char *what,
                           char out_error[LH_HOME_ERROR_BYTES])
 {
-    (void)snprintf(out_error, LH_HOME_ERROR_BYTES, "cannot open %s of the home %.300s: %s; %s", what,
-                   home->layout.home, lh_status_text(status), advice_for(status));
+    (void)snprintf(out_error, LH_HOME_ERROR_BYTES, "cannot open %s of the home %.300s: %s; %s",
+                   what, home->layout.home, lh_status_text(status), advice_for(status));
     return status;
 }
 
@@ -127,8 +127,8 @@ lh_status lh_home_open_base(struct lh_home *home, const struct lh_home_options *
         (void)snprintf(out_error, LH_HOME_ERROR_BYTES, "the path of the home is empty or too long");
         return status;
     }
-    LH_TRY(lh_home_layout_check(&home->layout, (unsigned)geteuid(), out_error,
-                                LH_HOME_ERROR_BYTES));
+    LH_TRY(
+        lh_home_layout_check(&home->layout, (unsigned)geteuid(), out_error, LH_HOME_ERROR_BYTES));
     LH_TRY(read_settings(home, out_error));
     LH_TRY(explain(home, lh_clock_open(home->host, home->layout.run, &home->clock), "the clock",
                    out_error));

@@ -38,7 +38,7 @@ struct lh_home {
     struct lh_session_cache *session_cache;
     struct lh_gate *gate;
     struct lh_jobs jobs;
-    bool has_node_keys_failed; /* so that a failure is logged once */
+    bool has_node_keys_failed;        /* so that a failure is logged once */
     struct lh_blocking_host blocking; /* operators only, as all below */
     char store_problem[LH_HOME_ERROR_BYTES];
     struct lh_admin_parts admin;

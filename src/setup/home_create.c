@@ -109,8 +109,7 @@ static lh_status make_directory(struct making *making)
 static lh_status begin(struct making *making)
 {
     LH_TRY(make_directory(making));
-    LH_TRY(lh_home_file_create(making->layout.unfinished,
-                               lh_slice_from_text(UNFINISHED_TEXT)));
+    LH_TRY(lh_home_file_create(making->layout.unfinished, lh_slice_from_text(UNFINISHED_TEXT)));
     LH_TRY(lh_home_directory_sync(making->layout.home));
 #define MAKE_DIRECTORY(name, path) LH_TRY(lh_home_directory_create(making->layout.name));
     LH_HOME_DIRECTORIES(MAKE_DIRECTORY)
@@ -207,8 +206,9 @@ static lh_status make_all(struct making *making)
         const char *what;
         lh_status (*make)(struct making *making);
     } rows[] = {
-        {"directories", begin},          {"settings", write_settings}, {"clock", open_tools},
-        {"keyring", make_keyring},       {"registry", make_registry},  {"session store", make_sessions},
+        {"directories", begin},        {"settings", write_settings},
+        {"clock", open_tools},         {"keyring", make_keyring},
+        {"registry", make_registry},   {"session store", make_sessions},
         {"node's key", make_node_key}, {"last step", finish},
     };
     for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {

@@ -38,8 +38,8 @@ void lh_home_fd_close(int *fd)
 
 lh_status lh_home_file_read(const char *path, struct lh_buf *out)
 {
-    LH_CLEANUP(lh_home_fd_close) int fd =
-        open(path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK);
+    LH_CLEANUP(lh_home_fd_close)
+    int fd = open(path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK);
     if (fd < 0) {
         return status_of_errno();
     }
@@ -71,8 +71,8 @@ static lh_status write_all(int fd, lh_slice content)
 
 lh_status lh_home_file_create(const char *path, lh_slice content)
 {
-    LH_CLEANUP(lh_home_fd_close) int fd =
-        open(path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, FILE_MODE);
+    LH_CLEANUP(lh_home_fd_close)
+    int fd = open(path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, FILE_MODE);
     return fd < 0 ? status_of_errno() : write_all(fd, content);
 }
 

@@ -19,8 +19,8 @@ static lh_status open_directory(struct lh_home *home)
 
 static lh_status open_session_cache(struct lh_home *home)
 {
-    struct lh_session_cache_options options = {
-        .entries_max = (size_t)home->settings.session_cache_entries};
+    struct lh_session_cache_options options = {.entries_max =
+                                                   (size_t)home->settings.session_cache_entries};
     LH_TRY(lh_home_make_hash_key(home, &options.hash_key));
     return lh_session_cache_new(&options, &home->session_cache);
 }

@@ -23,9 +23,9 @@ static const struct job_row {
 
 static lh_status sweep(struct lh_job *job)
 {
-    size_t removed = 0;
-    LH_TRY(lh_store_sweep(job->jobs->store, job->now_ms, LH_STORE_BATCH_ROWS, &removed));
-    job->has_more = removed == LH_STORE_BATCH_ROWS;
+    size_t handled = 0;
+    LH_TRY(lh_store_sweep(job->jobs->store, job->now_ms, LH_STORE_BATCH_ROWS, &handled));
+    job->has_more = handled > 0;
     return lh_ok();
 }
 

@@ -19,22 +19,22 @@ struct lh_job {
     struct lh_task task; /* first: the lane hands it back */
     struct lh_jobs *jobs;
     enum lh_job_kind kind;
-    int lock_fd;          /* -1: another process has the job */
+    int lock_fd; /* -1: another process has the job */
     uint64_t interval_ms;
-    uint64_t due_ms;      /* boot clock */
-    uint64_t now_ms;      /* session time, for the lane */
-    bool is_running;      /* on the lane: nothing of it may be touched */
-    bool has_more;        /* the last run did not finish its work */
-    bool has_failed;      /* so that a failure is logged once, not each second */
+    uint64_t due_ms; /* boot clock */
+    uint64_t now_ms; /* session time, for the lane */
+    bool is_running; /* on the lane: nothing of it may be touched */
+    bool has_more;   /* the last run did not finish its work */
+    bool has_failed; /* so that a failure is logged once, not each second */
     lh_status result;
 };
 
 struct lh_jobs {
     struct lh_job job[LH_JOB_COUNT];
-    struct lh_store *store;      /* borrowed, as all below */
+    struct lh_store *store; /* borrowed, as all below */
     const struct lh_host *host;
     const struct lh_clock *clock;
-    int run_fd;                  /* the run directory; owned */
+    int run_fd; /* the run directory; owned */
 };
 
 /*

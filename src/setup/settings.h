@@ -14,12 +14,12 @@
  */
 enum lh_setting_kind { LH_SETTING_SIZE, LH_SETTING_TIME, LH_SETTING_COUNT, LH_SETTING_CHOICE };
 
-#define LH_KIB 1024ULL
-#define LH_MIB (LH_KIB * 1024ULL)
-#define LH_GIB (LH_MIB * 1024ULL)
+#define LH_KIB       1024ULL
+#define LH_MIB       (LH_KIB * 1024ULL)
+#define LH_GIB       (LH_MIB * 1024ULL)
 #define LH_SECOND_MS 1000ULL
 #define LH_MINUTE_MS (60ULL * LH_SECOND_MS)
-#define LH_HOUR_MS (60ULL * LH_MINUTE_MS)
+#define LH_HOUR_MS   (60ULL * LH_MINUTE_MS)
 
 /*
  * X(field, kind, name, default, least, most, unit or words, manual text). Sizes are bytes, times
@@ -44,7 +44,8 @@ enum lh_setting_kind { LH_SETTING_SIZE, LH_SETTING_TIME, LH_SETTING_COUNT, LH_SE
       "Tenants beyond it cost a key fetch when they come back.")                                   \
     X(datakey_max_age_ms, TIME, "datakey_max_age", LH_HOUR_MS, 10 * LH_SECOND_MS, 24 * LH_HOUR_MS, \
       "time",                                                                                      \
-      "How long an open data key may serve without being fetched again: when the keyring is gone, " \
+      "How long an open data key may serve without being fetched again: when the keyring is "      \
+      "gone, "                                                                                     \
       "warm tenants go on this long.")                                                             \
     X(datakey_refresh_ms, TIME, "datakey_refresh", 15 * LH_MINUTE_MS, 5 * LH_SECOND_MS,            \
       24 * LH_HOUR_MS, "time",                                                                     \
@@ -64,8 +65,9 @@ enum lh_setting_kind { LH_SETTING_SIZE, LH_SETTING_TIME, LH_SETTING_COUNT, LH_SE
     X(sweep_interval_ms, TIME, "sweep_interval", 10 * LH_SECOND_MS, LH_SECOND_MS, LH_HOUR_MS,      \
       "time", "How often ended sessions are removed from the store, a few hundred at a time.")     \
     X(maintenance_interval_ms, TIME, "maintenance_interval", LH_SECOND_MS, 250, LH_MINUTE_MS,      \
-      "time", "How often the store is looked after: space held by dead processes is freed, and a " \
-              "store that is nearly full grows.")
+      "time",                                                                                      \
+      "How often the store is looked after: space held by dead processes is freed, and a "         \
+      "store that is nearly full grows.")
 
 struct lh_settings {
 #define LH_SETTING_FIELD(field, kind, name, standard, least, most, unit, manual) uint64_t field;
