@@ -21,7 +21,8 @@ static const struct command command_rows[] = {
     {"tenant", "disable", "ID", 1, 1, 0, NEEDS_HOME,
      "Every session of tenant \"%s\" will be refused until it is enabled.", run_tenant_disable,
      "refuse all of a tenant's requests",
-     "Its sessions are refused at once, and live again after `enable` unless they ended meanwhile."},
+     "Its sessions are refused at once, and live again after `enable` unless they ended "
+     "meanwhile."},
     {"tenant", "enable", "ID", 1, 1, 0, NEEDS_HOME, NULL, run_tenant_enable,
      "let a disabled tenant in again", ""},
     {"tenant", "rename", "ID NEW", 2, 2, 0, NEEDS_HOME,

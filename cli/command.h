@@ -15,7 +15,7 @@
 /* Exit codes; stable. */
 enum exit_code {
     EXIT_DONE = 0,
-    EXIT_NOT_SO = 1,      /* the thing asked about is not so: not found, verification failed */
+    EXIT_NOT_SO = 1, /* the thing asked about is not so: not found, verification failed */
     EXIT_USAGE = 2,
     EXIT_UNAVAILABLE = 3, /* home, disk or key cannot be used now */
     EXIT_REFUSED = 4      /* policy, or nobody said yes */
@@ -31,7 +31,7 @@ struct input {
 struct run {
     struct arguments arguments;
     struct output output;
-    const char *home_path; /* absolute */
+    const char *home_path;  /* absolute */
     struct lh_admin *admin; /* of commands that need a home */
     struct input inputs[OPERANDS_MAX + 1];
     size_t input_count;
@@ -47,9 +47,9 @@ struct command {
     const char *operands; /* "TENANT REF", "[TENANT]", "FILE..." */
     size_t operands_least;
     size_t operands_most;
-    unsigned options;       /* beside OPT_EVERYWHERE */
-    unsigned needs;         /* NEEDS_... */
-    const char *question;   /* asked before it; NULL: not destructive */
+    unsigned options;     /* beside OPT_EVERYWHERE */
+    unsigned needs;       /* NEEDS_... */
+    const char *question; /* asked before it; NULL: not destructive */
     lh_status (*run)(struct run *run);
     const char *summary;
     const char *text; /* more for the manual */

@@ -221,9 +221,8 @@ static lh_status run_in_home(struct run *run, const struct command *command, con
     LH_TRY(privileges_enter_home(run->home_path, run->why, sizeof(run->why)));
     struct lh_home *home = NULL;
     char why[LH_HOME_ERROR_BYTES];
-    lh_status status =
-        lh_home_open_operator(run->home_path, &log_host, actor,
-                              (command->needs & NEEDS_SESSIONS) != 0, &home, why);
+    lh_status status = lh_home_open_operator(run->home_path, &log_host, actor,
+                                             (command->needs & NEEDS_SESSIONS) != 0, &home, why);
     if (!lh_is_ok(status)) {
         return run_fail(run, status.code, "%s", why);
     }
@@ -304,8 +303,7 @@ int main(int argc, char **argv)
     privileges_name_actor(actor);
     privileges_close_memory();
     run.host = &log_host;
-    bool is_parsed =
-        arguments_parse(argc, argv, &run.arguments, run.why, sizeof(run.why));
+    bool is_parsed = arguments_parse(argc, argv, &run.arguments, run.why, sizeof(run.why));
     run.output = output_on(stdout, has_option(&run.arguments, OPTION_json));
     lh_status status = is_parsed ? dispatch(&run, actor) : lh_status_of(LH_INVALID);
     return (int)finish(&run, status);

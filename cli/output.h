@@ -37,12 +37,18 @@ struct field {
     size_t role_count;
 };
 
-#define FIELD_OF_TEXT(name_, show_, text_)     {.name = (name_), .kind = FIELD_TEXT, .show = (show_), .text = (text_)}
-#define FIELD_OF_NUMBER(name_, show_, number_) {.name = (name_), .kind = FIELD_NUMBER, .show = (show_), .number = (number_)}
-#define FIELD_OF_BOOL(name_, show_, is_)       {.name = (name_), .kind = FIELD_BOOL, .show = (show_), .number = (is_)}
-#define FIELD_OF_TIME(name_, show_, ms_)       {.name = (name_), .kind = FIELD_TIME, .show = (show_), .number = (ms_)}
-#define FIELD_OF_LIFE(name_, show_, s_)        {.name = (name_), .kind = FIELD_LIFE, .show = (show_), .number = (s_)}
-#define FIELD_OF_LIST(name_, show_, list_)     {.name = (name_), .kind = FIELD_LIST, .show = (show_), .list = (list_)}
+#define FIELD_OF_TEXT(name_, show_, text_)                                                         \
+    ((struct field){.name = (name_), .kind = FIELD_TEXT, .show = (show_), .text = (text_)})
+#define FIELD_OF_NUMBER(name_, show_, number_)                                                     \
+    ((struct field){.name = (name_), .kind = FIELD_NUMBER, .show = (show_), .number = (number_)})
+#define FIELD_OF_BOOL(name_, show_, is_)                                                           \
+    ((struct field){.name = (name_), .kind = FIELD_BOOL, .show = (show_), .number = (is_)})
+#define FIELD_OF_TIME(name_, show_, ms_)                                                           \
+    ((struct field){.name = (name_), .kind = FIELD_TIME, .show = (show_), .number = (ms_)})
+#define FIELD_OF_LIFE(name_, show_, s_)                                                            \
+    ((struct field){.name = (name_), .kind = FIELD_LIFE, .show = (show_), .number = (s_)})
+#define FIELD_OF_LIST(name_, show_, list_)                                                         \
+    ((struct field){.name = (name_), .kind = FIELD_LIST, .show = (show_), .list = (list_)})
 
 #define FIELD_COUNT(fields) (sizeof(fields) / sizeof((fields)[0]))
 /* Widest table. */

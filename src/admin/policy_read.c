@@ -24,8 +24,8 @@ void lh_policy_fini(struct lh_policy *policy)
     lh_arena_fini(&policy->arena);
 }
 
-void lh_policy_complain(struct lh_policy_reader *reader, struct lh_yaml_mark at,
-                        const char *format, ...)
+void lh_policy_complain(struct lh_policy_reader *reader, struct lh_yaml_mark at, const char *format,
+                        ...)
 {
     reader->mistakes++;
     if (reader->mistakes > LH_POLICY_MISTAKES_MAX) {
@@ -143,8 +143,8 @@ static lh_status read_roots(struct lh_policy_reader *reader, const struct lh_yam
             !lh_policy_is_map(reader, root, "a document with \"tiers\" and \"tenants\"")) {
             continue;
         }
-        LH_TRY(lh_policy_read_map(reader, root, root_keys,
-                                  sizeof(root_keys) / sizeof(root_keys[0]), reader->policy));
+        LH_TRY(lh_policy_read_map(reader, root, root_keys, sizeof(root_keys) / sizeof(root_keys[0]),
+                                  reader->policy));
     }
     return lh_ok();
 }
@@ -155,8 +155,7 @@ static lh_status read_document(struct lh_policy_reader *reader,
     reader->document = document->name;
     struct lh_yaml_node *roots = NULL;
     struct lh_yaml_mistake mistake;
-    lh_status status =
-        lh_yaml_parse(document->text, &reader->policy->arena, &roots, &mistake);
+    lh_status status = lh_yaml_parse(document->text, &reader->policy->arena, &roots, &mistake);
     if (status.code == LH_MALFORMED || status.code == LH_TOO_LARGE) {
         lh_policy_complain(reader, mistake.at, "%s", mistake.text);
         return lh_ok();

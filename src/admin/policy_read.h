@@ -23,8 +23,8 @@ struct lh_policy_key {
 };
 
 /* Tells a mistake at a place of the present document. */
-void lh_policy_complain(struct lh_policy_reader *reader, struct lh_yaml_mark at,
-                        const char *format, ...) __attribute__((format(printf, 3, 4)));
+void lh_policy_complain(struct lh_policy_reader *reader, struct lh_yaml_mark at, const char *format,
+                        ...) __attribute__((format(printf, 3, 4)));
 
 /*
  * Reads a map by a table of keys: unknown ones are mistakes, with the nearest known one.

@@ -178,8 +178,8 @@ static lh_status read_rbac(struct lh_policy_reader *reader, const struct lh_yaml
         return lh_ok();
     }
     void *memory;
-    LH_TRY(lh_arena_take(&reader->policy->arena, (node->count + 1) * sizeof(struct lh_role),
-                         &memory));
+    LH_TRY(
+        lh_arena_take(&reader->policy->arena, (node->count + 1) * sizeof(struct lh_role), &memory));
     tenant->has_roles = true;
     tenant->roles = memory;
     for (const struct lh_yaml_node *child = node->first; child != NULL; child = child->next) {

@@ -12,13 +12,16 @@ struct suffix {
 };
 
 #define KIB       1024ULL
+#define MIB       (KIB * 1024ULL)
+#define GIB       (MIB * 1024ULL)
+#define TIB       (GIB * 1024ULL)
 #define SECOND_MS 1000ULL
 #define MINUTE_MS (60ULL * SECOND_MS)
 #define HOUR_MS   (60ULL * MINUTE_MS)
 
 /* Largest first: the writer takes the first that divides. */
 static const struct suffix size_suffixes[] = {
-    {"t", KIB *KIB *KIB *KIB}, {"g", KIB *KIB *KIB}, {"m", KIB *KIB}, {"k", KIB}, {"", 1}};
+    {"t", TIB}, {"g", GIB}, {"m", MIB}, {"k", KIB}, {"", 1}};
 static const struct suffix time_suffixes[] = {
     {"d", 24 * HOUR_MS}, {"h", HOUR_MS}, {"m", MINUTE_MS}, {"s", SECOND_MS}, {"ms", 1}};
 static const struct suffix count_suffixes[] = {{"", 1}};
