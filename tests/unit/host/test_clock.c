@@ -7,6 +7,7 @@
 #include "support/test.h"
 
 #include <fcntl.h>
+#include <sys/file.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
@@ -250,34 +251,46 @@ static void test_clock__running_out_of_descriptors_does_not_move_time(void **sta
     assert_true(lh_clock_now_ms(&clock) == WALL_START_MS);
 }
 
-/* Many first processes at once: whoever comes second takes what the first one wrote. */
-static void test_clock__processes_that_race_agree(void **state)
+/* A first process that finds no file, and waits for the lock that another one holds. */
+static pid_t start_second_process(struct bench *bench, int result_fd)
+{
+    pid_t pid = fork();
+    if (pid == 0) {
+        struct lh_clock clock = {NULL, -1};
+        bench->wall_ms += 3600000;
+        lh_status status = lh_clock_open(&bench->host, bench->run_path, &clock);
+        ssize_t written = write(result_fd, &clock.offset_ms, sizeof(clock.offset_ms));
+        _exit(lh_is_ok(status) && written == (ssize_t)sizeof(clock.offset_ms) ? 0 : 1);
+    }
+    assert_true(pid > 0);
+    (void)usleep(100000); /* it is at the lock by now; if it never takes it, it is done */
+    return pid;
+}
+
+static void test_clock__of_two_first_processes_the_second_takes_what_the_first_wrote(void **state)
 {
     struct bench *bench = *state;
-    enum { RACERS = 16 };
     int ends[2];
     assert_int_equal(pipe(ends), 0);
-    for (int i = 0; i < RACERS; i++) {
-        if (fork() == 0) {
-            struct lh_clock clock = {NULL, -1};
-            bench->wall_ms += (uint64_t)i * 1000;
-            lh_status status = lh_clock_open(&bench->host, bench->run_path, &clock);
-            ssize_t written = write(ends[1], &clock.offset_ms, sizeof(clock.offset_ms));
-            _exit(lh_is_ok(status) && written == (ssize_t)sizeof(clock.offset_ms) ? 0 : 1);
-        }
-    }
-    int64_t first = -1;
-    for (int i = 0; i < RACERS; i++) {
-        int64_t offset = -1;
-        assert_int_equal(read(ends[0], &offset, sizeof(offset)), sizeof(offset));
-        first = i == 0 ? offset : first;
-        assert_true(offset == first && offset > 0);
-    }
-    for (int i = 0; i < RACERS; i++) {
-        int status = -1;
-        assert_true(wait(&status) > 0);
-        assert_int_equal(status, 0);
-    }
+    int run_fd = open(bench->run_path, O_RDONLY | O_DIRECTORY);
+    assert_int_equal(flock(run_fd, LOCK_EX), 0);
+    pid_t second = start_second_process(bench, ends[1]);
+    char boot_id[LH_BOOT_ID_BYTES + 1];
+    char text[128];
+    read_boot_id(boot_id);
+    (void)snprintf(text, sizeof(text), "%s 1234567\n", boot_id);
+    write_clock_file(bench, text);
+    assert_int_equal(flock(run_fd, LOCK_UN), 0); /* closing is not enough: the child has it too */
+    (void)close(run_fd);
+    int64_t offset = -1;
+    assert_int_equal(read(ends[0], &offset, sizeof(offset)), sizeof(offset));
+    assert_int_equal(offset, 1234567);
+    int status = -1;
+    assert_int_equal(waitpid(second, &status, 0), second);
+    assert_int_equal(status, 0);
+    char written[128];
+    read_text(bench->clock_path, written, sizeof(written));
+    assert_string_equal(written, text);
     (void)close(ends[0]);
     (void)close(ends[1]);
 }
@@ -308,7 +321,7 @@ int main(void)
         CLOCK_TEST(test_clock__a_missing_run_directory_is_clock_down),
         CLOCK_TEST(test_clock__a_file_that_cannot_be_read_is_never_replaced),
         CLOCK_TEST(test_clock__running_out_of_descriptors_does_not_move_time),
-        CLOCK_TEST(test_clock__processes_that_race_agree),
+        CLOCK_TEST(test_clock__of_two_first_processes_the_second_takes_what_the_first_wrote),
         CLOCK_TEST(test_clock__without_injection_the_machine_is_asked),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
