@@ -112,10 +112,32 @@ lh_status lh_admin_find(struct lh_admin *admin, lh_slice id, struct lh_tenant **
     return lh_admin_check(admin, status, "read the tenant");
 }
 
+/* Rows that are over, removed in passing by whoever writes: some more than one act adds. */
+#define SWEPT_PER_ACT 64U
+
+/*
+ * A transaction of its own, for a sweep that finds no room must not take the act with it: only a
+ * failure to begin is the act's too.
+ */
+static lh_status sweep_registry(struct lh_admin *admin)
+{
+    LH_CLEANUP(lh_registry_end) struct lh_registry_txn *txn = NULL;
+    size_t removed = 0;
+    LH_TRY(lh_registry_begin(admin->parts.registry, &txn));
+    lh_status status = lh_registry_sweep(txn, lh_admin_now_ms(admin), SWEPT_PER_ACT, &removed);
+    if (lh_is_ok(status) && removed > 0) {
+        (void)lh_registry_commit(txn).code; /* what stays is swept by a later act */
+    }
+    return lh_ok();
+}
+
 lh_status lh_admin_begin(struct lh_admin *admin, struct lh_registry_txn **out_txn)
 {
-    return lh_admin_check(admin, lh_registry_begin(admin->parts.registry, out_txn),
-                          "begin a change of the registry");
+    lh_status status = sweep_registry(admin);
+    if (lh_is_ok(status)) {
+        status = lh_registry_begin(admin->parts.registry, out_txn);
+    }
+    return lh_admin_check(admin, status, "begin a change of the registry");
 }
 
 /* Reads the tenant and raises its counter for the time of the act. */

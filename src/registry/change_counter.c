@@ -38,6 +38,7 @@ static const uint8_t header_name[8] = {'l', 'h', 'c', 'h', 'a', 'n', 'g', 'e'};
 struct lh_counters {
     uint32_t magic;
     bool may_write;
+    bool is_missed; /* the last check of the file failed */
     uint8_t id[LH_COUNTER_ID_BYTES];
     dev_t device;
     ino_t inode;
@@ -175,7 +176,7 @@ void lh_counters_close(struct lh_counters *counters)
 
 lh_status lh_counters_read(const struct lh_counters *counters, uint32_t slot, uint64_t *out_value)
 {
-    LH_ENSURE(slot < LH_COUNTER_SLOTS, LH_COUNTERS_DOWN);
+    LH_ENSURE(slot < LH_COUNTER_SLOTS && !counters->is_missed, LH_COUNTERS_DOWN);
     *out_value = atomic_load_explicit(&counters->values[slot], memory_order_acquire);
     return lh_ok();
 }
@@ -187,13 +188,16 @@ lh_status lh_counters_raise(struct lh_counters *counters, uint32_t slot)
     return lh_ok();
 }
 
-lh_status lh_counters_check_file(const struct lh_counters *counters)
+static bool is_in_place(const struct lh_counters *counters)
 {
     struct stat file;
-    LH_ENSURE(lstat(counters->path, &file) == 0, LH_COUNTERS_DOWN);
-    LH_ENSURE(file.st_dev == counters->device && file.st_ino == counters->inode &&
-                  file.st_size == FILE_BYTES,
-              LH_COUNTERS_DOWN);
-    LH_ENSURE(is_whole(counters->mapping, counters->id), LH_COUNTERS_DOWN);
-    return lh_ok();
+    return lstat(counters->path, &file) == 0 && file.st_dev == counters->device &&
+           file.st_ino == counters->inode && file.st_size == FILE_BYTES &&
+           is_whole(counters->mapping, counters->id);
+}
+
+lh_status lh_counters_check_file(struct lh_counters *counters)
+{
+    counters->is_missed = !is_in_place(counters);
+    return lh_status_of(counters->is_missed ? LH_COUNTERS_DOWN : LH_OK);
 }

@@ -34,15 +34,22 @@ LH_MUST_USE lh_status lh_counters_open(const char *path,
 /* Unmaps; NULL is accepted. */
 void lh_counters_close(struct lh_counters *counters);
 
-/* Present value (acquire). Errors: COUNTERS_DOWN (slot out of range). Never blocks. */
+/*
+ * Present value (acquire). Never blocks.
+ * Errors: COUNTERS_DOWN (slot out of range, or the last check of the file failed).
+ */
 LH_MUST_USE lh_status lh_counters_read(const struct lh_counters *counters, uint32_t slot,
                                        uint64_t *out_value);
-/* Raises a counter (atomic add). Errors: COUNTERS_DOWN (out of range, mapped read-only). */
+/*
+ * Raises a counter (atomic add). Errors: COUNTERS_DOWN (out of range, mapped read-only). Goes on
+ * while the file is missed, so that an act which has begun reaches those who still map it.
+ */
 LH_MUST_USE lh_status lh_counters_raise(struct lh_counters *counters, uint32_t slot);
 /*
  * Whether the file at the path is still the mapped one and has its id; called now and then (it
- * is a system call). Errors: COUNTERS_DOWN.
+ * is a system call). After a failure nothing can be read until a check succeeds: who maps a file
+ * that others do not find would never hear of their changes. Errors: COUNTERS_DOWN.
  */
-LH_MUST_USE lh_status lh_counters_check_file(const struct lh_counters *counters);
+LH_MUST_USE lh_status lh_counters_check_file(struct lh_counters *counters);
 
 #endif

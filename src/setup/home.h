@@ -39,6 +39,7 @@ struct lh_home {
     struct lh_gate *gate;
     struct lh_jobs jobs;
     bool has_node_keys_failed;        /* so that a failure is logged once */
+    bool has_counters_failed;         /* so that the log says it once */
     struct lh_blocking_host blocking; /* operators only, as all below */
     char store_problem[LH_HOME_ERROR_BYTES];
     struct lh_admin_parts admin;

@@ -108,8 +108,22 @@ struct lh_gate *lh_home_gate(struct lh_home *home)
     return home->gate;
 }
 
+/* A worker that maps a file which others no longer find would not hear of their changes. */
+static void check_counters(struct lh_home *home)
+{
+    lh_status status = lh_counters_check_file(lh_registry_counters(home->registry));
+    bool has_failed = !lh_is_ok(status);
+    if (has_failed && !home->has_counters_failed) {
+        lh_log(home->host, LH_LOG_ERROR,
+               "leasehold: run/changes is missing or not the file that was opened: every decision"
+               " is \"unknown\" until it is back in its place");
+    }
+    home->has_counters_failed = has_failed;
+}
+
 void lh_home_tick(struct lh_home *home)
 {
+    check_counters(home);
     bool has_changed = false;
     lh_status status = lh_node_keys_refresh(home->node_keys, &has_changed);
     bool has_failed = !lh_is_ok(status);

@@ -145,11 +145,16 @@ static void test_counters_check_file__notices_a_missing_or_replaced_file(void **
     char aside[SCRATCH_PATH_BYTES];
     scratch_dir_path(&fixture->dir, "aside", aside);
     assert_int_equal(rename(fixture->path, aside), 0);
+    assert_int_equal(read_slot(fixture->counters, 0), 0); /* nobody has looked yet */
     assert_status(lh_counters_check_file(fixture->counters), LH_COUNTERS_DOWN);
+    uint64_t value;
+    assert_status(lh_counters_read(fixture->counters, 0, &value), LH_COUNTERS_DOWN);
+    assert_ok(lh_counters_raise(fixture->counters, 0));
     assert_ok(lh_counters_create(fixture->path, our_id, 0640)); /* same id, another file */
     assert_status(lh_counters_check_file(fixture->counters), LH_COUNTERS_DOWN);
     assert_int_equal(rename(aside, fixture->path), 0);
     assert_ok(lh_counters_check_file(fixture->counters));
+    assert_int_equal(read_slot(fixture->counters, 0), 1);
 }
 
 static void test_counters_check_file__notices_another_id_in_the_file(void **state)
