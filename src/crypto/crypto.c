@@ -43,7 +43,11 @@ static lh_status make_contexts(struct lh_crypto *crypto)
 
 static const uint8_t zero_key[LH_KEY_BYTES];
 
-/* Sets each context's algorithm and a key of zeros, so that later calls change the key only. */
+/*
+ * Sets each context's algorithm and a key of zeros, so that later calls change the key only. The
+ * block context keeps its padding: only whole blocks go through it and nothing is finished, so
+ * padding never comes in, while switching it off would be done again at each change of key.
+ */
 static lh_status prepare_contexts(struct lh_crypto *crypto)
 {
     char digest_name[] = "SHA2-256";
@@ -57,7 +61,6 @@ static lh_status prepare_contexts(struct lh_crypto *crypto)
     LH_TRY(lh_crypto_result(EVP_MAC_init(crypto->extract, zero_key, sizeof(zero_key), digest)));
     LH_TRY(lh_crypto_result(
         EVP_EncryptInit_ex2(crypto->block, crypto->aes_ecb, zero_key, NULL, NULL)));
-    LH_TRY(lh_crypto_result(EVP_CIPHER_CTX_set_padding(crypto->block, 0)));
     return lh_crypto_result(
         EVP_EncryptInit_ex2(crypto->gcm, crypto->aes_gcm, zero_key, NULL, NULL));
 }
