@@ -33,8 +33,7 @@ static lh_status encrypt_blocks(struct lh_crypto *crypto, const void *in, void *
 {
     int written = 0;
     LH_TRY(lh_crypto_result(EVP_EncryptUpdate(crypto->block, out, &written, in, len)));
-    LH_ENSURE(written == len, LH_CRYPTO);
-    return lh_ok();
+    return lh_crypto_ensure(written == len, LH_CRYPTO);
 }
 
 /* block = block << 1, reduced; without a branch on the bit that is shifted out. */
@@ -90,8 +89,7 @@ static lh_status transform(struct lh_crypto *crypto, lh_slice in, uint8_t *out)
     }
     int written = 0;
     LH_TRY(lh_crypto_result(EVP_CipherUpdate(crypto->gcm, out, &written, in.ptr, (int)in.len)));
-    LH_ENSURE((size_t)written == in.len, LH_CRYPTO);
-    return lh_ok();
+    return lh_crypto_ensure((size_t)written == in.len, LH_CRYPTO);
 }
 
 /* Keys GCM for one message. */
@@ -156,11 +154,7 @@ static lh_status open_into(struct lh_crypto *crypto, const struct lh_key *key, l
     LH_TRY(transform(crypto, ciphertext, out));
     LH_TRY(lh_crypto_result(
         EVP_CIPHER_CTX_ctrl(crypto->gcm, EVP_CTRL_AEAD_SET_TAG, LH_AEAD_TAG_BYTES, expected)));
-    if (EVP_CipherFinal_ex(crypto->gcm, nothing, &written) != 1) {
-        (void)lh_crypto_failure();
-        return lh_status_of(LH_TAMPERED);
-    }
-    return lh_ok();
+    return lh_crypto_ensure(EVP_CipherFinal_ex(crypto->gcm, nothing, &written) == 1, LH_TAMPERED);
 }
 
 lh_status lh_aead_open(struct lh_crypto *crypto, const struct lh_key *key, lh_slice aad,

@@ -10,10 +10,11 @@
 
 #include "base/banned.h"
 
-lh_status lh_crypto_failure(void)
+lh_status lh_crypto_leave(enum lh_code code)
 {
+    bool is_out_of_memory = ERR_GET_REASON(ERR_peek_error()) == ERR_R_MALLOC_FAILURE;
     ERR_clear_error();
-    return lh_status_of(LH_CRYPTO);
+    return lh_status_of(code != LH_OK && is_out_of_memory ? LH_NO_MEMORY : code);
 }
 
 static lh_status fetch_algorithms(struct lh_crypto *crypto)
@@ -22,10 +23,9 @@ static lh_status fetch_algorithms(struct lh_crypto *crypto)
     crypto->hmac = EVP_MAC_fetch(NULL, "HMAC", NULL);
     crypto->aes_ecb = EVP_CIPHER_fetch(NULL, "AES-256-ECB", NULL);
     crypto->aes_gcm = EVP_CIPHER_fetch(NULL, "AES-256-GCM", NULL);
-    LH_ENSURE(crypto->sha256 != NULL && crypto->hmac != NULL && crypto->aes_ecb != NULL &&
-                  crypto->aes_gcm != NULL,
-              LH_CRYPTO);
-    return lh_ok();
+    bool is_complete = crypto->sha256 != NULL && crypto->hmac != NULL && crypto->aes_ecb != NULL &&
+                       crypto->aes_gcm != NULL;
+    return lh_crypto_ensure(is_complete, LH_CRYPTO);
 }
 
 static lh_status make_contexts(struct lh_crypto *crypto)
@@ -35,10 +35,9 @@ static lh_status make_contexts(struct lh_crypto *crypto)
     crypto->extract = EVP_MAC_CTX_new(crypto->hmac);
     crypto->block = EVP_CIPHER_CTX_new();
     crypto->gcm = EVP_CIPHER_CTX_new();
-    LH_ENSURE(crypto->digest != NULL && crypto->mac != NULL && crypto->extract != NULL &&
-                  crypto->block != NULL && crypto->gcm != NULL,
-              LH_NO_MEMORY);
-    return lh_ok();
+    bool is_complete = crypto->digest != NULL && crypto->mac != NULL && crypto->extract != NULL &&
+                       crypto->block != NULL && crypto->gcm != NULL;
+    return lh_crypto_ensure(is_complete, LH_NO_MEMORY);
 }
 
 static const uint8_t zero_key[LH_KEY_BYTES];
@@ -74,9 +73,7 @@ lh_status lh_crypto_new(struct lh_crypto **out_crypto)
 {
     LH_CLEANUP(drop_crypto) struct lh_crypto *crypto = calloc(1, sizeof(*crypto));
     LH_ENSURE(crypto != NULL, LH_NO_MEMORY);
-    if (!lh_is_ok(fetch_algorithms(crypto))) {
-        return lh_crypto_failure();
-    }
+    LH_TRY(fetch_algorithms(crypto));
     LH_TRY(make_contexts(crypto));
     LH_TRY(prepare_contexts(crypto));
     LH_TRY(lh_random_batch_new(&crypto->batch));

@@ -1,7 +1,8 @@
 /*
  * The only room that sees OpenSSL. One lh_crypto per thread holds everything that is fetched
  * once (algorithms, contexts), so that nothing is looked up per request. After each failed call
- * the OpenSSL error queue of the thread is empty.
+ * the OpenSSL error queue of the thread is empty. Besides what it lists, each call can answer
+ * NO_MEMORY; what could not be judged for want of memory is never called malformed or tampered.
  */
 #ifndef LH_CRYPTO_CRYPTO_H
 #define LH_CRYPTO_CRYPTO_H

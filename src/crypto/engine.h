@@ -28,13 +28,23 @@ struct lh_crypto {
     struct lh_random_batch *batch; /* NULL where the kernel cannot wipe on fork */
 };
 
-/* Empties OpenSSL's error queue and answers CRYPTO. */
-lh_status lh_crypto_failure(void);
+/*
+ * Empties OpenSSL's error queue and answers with the code: how every failure leaves this room.
+ * A failure for want of memory is NO_MEMORY, whatever the code: it says nothing about the input.
+ * With LH_OK after elliptic curve work, which can come right with errors left behind.
+ */
+lh_status lh_crypto_leave(enum lh_code code);
 
-/* OK, or what lh_crypto_failure answers, from the result of an OpenSSL call where 1 is success. */
+/* OK if the condition holds, else the failure. */
+static inline lh_status lh_crypto_ensure(bool condition, enum lh_code failure)
+{
+    return condition ? lh_status_of(LH_OK) : lh_crypto_leave(failure);
+}
+
+/* OK, or CRYPTO, from the result of an OpenSSL call whose success is 1. */
 static inline lh_status lh_crypto_result(int openssl_result)
 {
-    return openssl_result == 1 ? lh_status_of(LH_OK) : lh_crypto_failure();
+    return lh_crypto_ensure(openssl_result == 1, LH_CRYPTO);
 }
 
 /* Makes the batch, or leaves NULL where the kernel cannot wipe on fork. Errors: NO_MEMORY. */

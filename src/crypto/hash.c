@@ -34,7 +34,7 @@ static lh_status finish_mac(EVP_MAC_CTX *mac, struct lh_digest *out_mac)
     struct lh_digest digest;
     size_t len = 0;
     LH_TRY(lh_crypto_result(EVP_MAC_final(mac, digest.bytes, &len, sizeof(digest.bytes))));
-    LH_ENSURE(len == sizeof(digest.bytes), LH_CRYPTO);
+    LH_TRY(lh_crypto_ensure(len == sizeof(digest.bytes), LH_CRYPTO));
     *out_mac = digest;
     return lh_ok();
 }
@@ -97,9 +97,7 @@ lh_status lh_mac_key_new(struct lh_crypto *crypto, const struct lh_key *key,
     LH_ENSURE(made != NULL, LH_NO_MEMORY);
     made->magic = MAC_KEY_MAGIC;
     made->mac = EVP_MAC_CTX_dup(crypto->mac);
-    if (made->mac == NULL) {
-        return lh_crypto_failure();
-    }
+    LH_TRY(lh_crypto_ensure(made->mac != NULL, LH_CRYPTO));
     LH_TRY(lh_crypto_result(EVP_MAC_init(made->mac, key->bytes, sizeof(key->bytes), NULL)));
     *out_key = made;
     made = NULL;

@@ -50,7 +50,7 @@ static lh_status open_curve(struct curve *curve)
 {
     curve->group = EC_GROUP_new_by_curve_name(NID_X9_62_prime256v1);
     curve->point = curve->group == NULL ? NULL : EC_POINT_new(curve->group);
-    return curve->point == NULL ? lh_crypto_failure() : lh_ok();
+    return lh_crypto_ensure(curve->point != NULL, LH_CRYPTO);
 }
 
 void lh_signing_key_free(struct lh_signing_key *key)
@@ -92,9 +92,7 @@ static lh_status prepare(const struct lh_signing_key *key, int (*init)(EVP_PKEY_
 {
     LH_CLEANUP(drop_pkey_context)
     EVP_PKEY_CTX *context = EVP_PKEY_CTX_new_from_pkey(NULL, key->pkey, NULL);
-    if (context == NULL) {
-        return lh_crypto_failure();
-    }
+    LH_TRY(lh_crypto_ensure(context != NULL, LH_CRYPTO));
     LH_TRY(lh_crypto_result(init(context)));
     LH_TRY(lh_crypto_result(EVP_PKEY_CTX_set_signature_md(context, key->crypto->sha256)));
     *out_context = context;
@@ -102,13 +100,13 @@ static lh_status prepare(const struct lh_signing_key *key, int (*init)(EVP_PKEY_
     return lh_ok();
 }
 
-/* Takes pkey over, also when it fails. */
+/* Takes pkey over, also on failure. */
 static lh_status wrap_pkey(struct lh_crypto *crypto, EVP_PKEY *pkey, bool has_private,
                            struct lh_signing_key **out_key)
 {
     LH_CLEANUP(drop_pkey) EVP_PKEY *owned = pkey;
     LH_CLEANUP(drop_signing_key) struct lh_signing_key *key = calloc(1, sizeof(*key));
-    LH_ENSURE(key != NULL, LH_NO_MEMORY);
+    LH_TRY(lh_crypto_ensure(key != NULL, LH_NO_MEMORY));
     key->magic = SIGNING_KEY_MAGIC;
     key->crypto = crypto;
     key->pkey = owned;
@@ -119,15 +117,13 @@ static lh_status wrap_pkey(struct lh_crypto *crypto, EVP_PKEY *pkey, bool has_pr
     }
     *out_key = key;
     key = NULL;
-    return lh_ok();
+    return lh_crypto_leave(LH_OK);
 }
 
 lh_status lh_signing_key_generate(struct lh_crypto *crypto, struct lh_signing_key **out_key)
 {
     EVP_PKEY *pkey = EVP_EC_gen("P-256");
-    if (pkey == NULL) {
-        return lh_crypto_failure();
-    }
+    LH_TRY(lh_crypto_ensure(pkey != NULL, LH_CRYPTO));
     return wrap_pkey(crypto, pkey, true, out_key);
 }
 
@@ -152,9 +148,7 @@ static lh_status build_pkey(lh_slice private_native, const uint8_t point[POINT_B
     int selection = private_native.len == 0 ? EVP_PKEY_PUBLIC_KEY : EVP_PKEY_KEYPAIR;
     LH_CLEANUP(drop_pkey_context)
     EVP_PKEY_CTX *context = EVP_PKEY_CTX_new_from_name(NULL, "EC", NULL);
-    if (context == NULL) {
-        return lh_crypto_failure();
-    }
+    LH_TRY(lh_crypto_ensure(context != NULL, LH_CRYPTO));
     LH_TRY(lh_crypto_result(EVP_PKEY_fromdata_init(context)));
     return lh_crypto_result(EVP_PKEY_fromdata(context, out_pkey, selection, params));
 }
@@ -164,7 +158,7 @@ static lh_status compute_public(struct curve *curve, lh_slice scalar,
                                 uint8_t out_point[POINT_BYTES])
 {
     curve->scalar = BN_bin2bn(scalar.ptr, (int)scalar.len, NULL);
-    LH_ENSURE(curve->scalar != NULL, LH_NO_MEMORY);
+    LH_TRY(lh_crypto_ensure(curve->scalar != NULL, LH_NO_MEMORY));
     BN_set_flags(curve->scalar, BN_FLG_CONSTTIME);
     LH_ENSURE(!BN_is_zero(curve->scalar) &&
                   BN_cmp(curve->scalar, EC_GROUP_get0_order(curve->group)) < 0,
@@ -173,7 +167,7 @@ static lh_status compute_public(struct curve *curve, lh_slice scalar,
         EC_POINT_mul(curve->group, curve->point, curve->scalar, NULL, NULL, NULL)));
     size_t len = EC_POINT_point2oct(curve->group, curve->point, POINT_CONVERSION_UNCOMPRESSED,
                                     out_point, POINT_BYTES, NULL);
-    return len == POINT_BYTES ? lh_ok() : lh_crypto_failure();
+    return lh_crypto_ensure(len == POINT_BYTES, LH_CRYPTO);
 }
 
 lh_status lh_signing_key_import(struct lh_crypto *crypto, lh_slice scalar,
@@ -186,8 +180,8 @@ lh_status lh_signing_key_import(struct lh_crypto *crypto, lh_slice scalar,
     LH_TRY(compute_public(&curve, scalar, point));
 
     LH_CLEANUP(lh_key_fini) struct lh_key native;
-    LH_ENSURE(BN_bn2nativepad(curve.scalar, native.bytes, sizeof(native.bytes)) == LH_KEY_BYTES,
-              LH_CRYPTO);
+    int native_len = BN_bn2nativepad(curve.scalar, native.bytes, sizeof(native.bytes));
+    LH_TRY(lh_crypto_ensure(native_len == (int)sizeof(native.bytes), LH_CRYPTO));
     EVP_PKEY *pkey = NULL;
     LH_TRY(build_pkey(LH_SLICE_OF(native.bytes), point, &pkey));
     return wrap_pkey(crypto, pkey, true, out_key);
@@ -204,10 +198,8 @@ lh_status lh_signing_key_from_public(struct lh_crypto *crypto,
     memcpy(point + 1, x, LH_ES256_COORDINATE_BYTES);
     memcpy(point + 1 + LH_ES256_COORDINATE_BYTES, y, LH_ES256_COORDINATE_BYTES);
     /* Refuses coordinates that are not below p and points that are not on the curve. */
-    if (EC_POINT_oct2point(curve.group, curve.point, point, sizeof(point), NULL) != 1) {
-        (void)lh_crypto_failure();
-        return lh_status_of(LH_MALFORMED);
-    }
+    int is_point = EC_POINT_oct2point(curve.group, curve.point, point, sizeof(point), NULL);
+    LH_TRY(lh_crypto_ensure(is_point == 1, LH_MALFORMED));
     EVP_PKEY *pkey = NULL;
     LH_TRY(build_pkey(LH_SLICE_EMPTY, point, &pkey));
     return wrap_pkey(crypto, pkey, false, out_key);
@@ -220,7 +212,7 @@ static lh_status read_number(const struct lh_signing_key *key, const char *name,
     LH_CLEANUP(drop_number) BIGNUM *number = NULL;
     LH_TRY(lh_crypto_result(EVP_PKEY_get_bn_param(key->pkey, name, &number)));
     int len = BN_bn2binpad(number, out_bytes, LH_ES256_COORDINATE_BYTES);
-    return len == (int)LH_ES256_COORDINATE_BYTES ? lh_ok() : lh_crypto_failure();
+    return lh_crypto_leave(len == (int)LH_ES256_COORDINATE_BYTES ? LH_OK : LH_CRYPTO);
 }
 
 lh_status lh_signing_key_export(const struct lh_signing_key *key, struct lh_key *out_scalar)
@@ -249,24 +241,20 @@ static lh_status der_to_raw(lh_slice der, uint8_t out_raw[LH_ES256_SIGNATURE_BYT
 {
     const unsigned char *at = der.ptr;
     LH_CLEANUP(drop_signature) ECDSA_SIG *signature = d2i_ECDSA_SIG(NULL, &at, (long)der.len);
-    if (signature == NULL) {
-        return lh_crypto_failure();
-    }
+    LH_TRY(lh_crypto_ensure(signature != NULL, LH_CRYPTO));
     int half = (int)LH_ES256_COORDINATE_BYTES;
-    if (BN_bn2binpad(ECDSA_SIG_get0_r(signature), out_raw, half) != half ||
-        BN_bn2binpad(ECDSA_SIG_get0_s(signature), out_raw + half, half) != half) {
-        return lh_crypto_failure();
-    }
-    return lh_ok();
+    bool fits = BN_bn2binpad(ECDSA_SIG_get0_r(signature), out_raw, half) == half &&
+                BN_bn2binpad(ECDSA_SIG_get0_s(signature), out_raw + half, half) == half;
+    return lh_crypto_leave(fits ? LH_OK : LH_CRYPTO);
 }
 
-/* Takes both numbers over, also when it fails. */
+/* Takes both numbers over, also on failure. */
 static lh_status make_signature(BIGNUM *r, BIGNUM *s, ECDSA_SIG **out_signature)
 {
     LH_CLEANUP(drop_signature) ECDSA_SIG *signature = ECDSA_SIG_new();
     LH_CLEANUP(drop_number) BIGNUM *owned_r = r;
     LH_CLEANUP(drop_number) BIGNUM *owned_s = s;
-    LH_ENSURE(signature != NULL && owned_r != NULL && owned_s != NULL, LH_CRYPTO);
+    LH_TRY(lh_crypto_ensure(signature != NULL && owned_r != NULL && owned_s != NULL, LH_NO_MEMORY));
     LH_TRY(lh_crypto_result(ECDSA_SIG_set0(signature, owned_r, owned_s)));
     owned_r = NULL;
     owned_s = NULL;
@@ -282,7 +270,7 @@ static lh_status raw_to_der(lh_slice raw, uint8_t out_der[DER_MAX_BYTES], size_t
     LH_TRY(make_signature(BN_bin2bn(raw.ptr, half, NULL), BN_bin2bn(raw.ptr + half, half, NULL),
                           &signature));
     int len = i2d_ECDSA_SIG(signature, NULL);
-    LH_ENSURE(len > 0 && len <= (int)DER_MAX_BYTES, LH_CRYPTO);
+    LH_TRY(lh_crypto_ensure(len > 0 && len <= (int)DER_MAX_BYTES, LH_CRYPTO));
     unsigned char *at = out_der;
     *out_len = (size_t)i2d_ECDSA_SIG(signature, &at);
     return lh_ok();
@@ -312,9 +300,5 @@ lh_status lh_es256_verify(struct lh_signing_key *key, lh_slice message, lh_slice
     size_t der_len = 0;
     LH_TRY(raw_to_der(signature, der, &der_len));
     int holds = EVP_PKEY_verify(key->verify, der, der_len, digest.bytes, sizeof(digest.bytes));
-    if (holds == 0) {
-        (void)lh_crypto_failure(); /* r or s out of range leaves an error behind */
-        return lh_status_of(LH_TAMPERED);
-    }
-    return lh_crypto_result(holds);
+    return lh_crypto_leave(holds == 1 ? LH_OK : holds == 0 ? LH_TAMPERED : LH_CRYPTO);
 }
