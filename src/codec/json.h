@@ -1,5 +1,6 @@
 /*
- * JSON through jansson, with the limits that hostile input needs: size, depth, duplicates, NUL.
+ * JSON as jansson's values, read and written with the limits that hostile input needs: size,
+ * depth, duplicates, NUL.
  */
 #ifndef LH_CODEC_JSON_H
 #define LH_CODEC_JSON_H
