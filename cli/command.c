@@ -13,6 +13,11 @@ static const struct command command_rows[] = {
      "Makes the home: settings, registry with the tiers free, standard and premium, session store, "
      "keyring and the node's key. Run as root it gives the home to --user, by default the user of "
      "nginx's workers (www-data). It never touches an existing home."},
+    {"apply", NULL, "FILE...", 1, OPERANDS_MAX, OPT(dry_run) | OPT(reclaim),
+     NEEDS_HOME | NEEDS_INPUTS, NULL, run_apply, "bring tenants and tiers to the written state",
+     "Reads YAML files with the maps `tiers` and `tenants`, prints the difference to what is, and "
+     "makes it so, all in one step. What is not written is left alone; tenants are never removed. "
+     "A file \"-\" is standard input."},
     {"tenant", "add", "ID", 1, 1, OPT(tier) | OPT(domain) | OPT(alias) | OPT(reclaim), NEEDS_HOME,
      NULL, run_tenant_add, "make a tenant",
      "Makes a tenant with keys of its own. Workers know it at once."},

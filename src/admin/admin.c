@@ -42,6 +42,7 @@ void lh_admin_enter(struct lh_admin *admin)
 {
     LH_MAGIC_CHECK(admin, ADMIN_MAGIC);
     admin->why[0] = '\0';
+    admin->is_rehearsal = false;
 }
 
 lh_status lh_admin_fail(struct lh_admin *admin, enum lh_code code, const char *format, ...)
@@ -74,6 +75,9 @@ void lh_admin_audit(struct lh_admin *admin, enum lh_audit_event event,
                     const struct lh_audit_field *fields, size_t count)
 {
     LH_BUG_IF(count > AUDIT_FIELDS_MAX);
+    if (admin->is_rehearsal) {
+        return;
+    }
     struct lh_audit_field all[AUDIT_FIELDS_MAX + 1];
     for (size_t i = 0; i < count; i++) {
         all[i] = fields[i];
@@ -140,18 +144,6 @@ lh_status lh_admin_begin(struct lh_admin *admin, struct lh_registry_txn **out_tx
     return lh_admin_check(admin, status, "begin a change of the registry");
 }
 
-/* Reads the tenant and raises its counter for the time of the act. */
-static lh_status take_uid(struct lh_registry_txn *txn, const struct lh_tenant_uid *uid,
-                          struct lh_tenant **out_tenant)
-{
-    LH_CLEANUP(lh_tenant_fini) struct lh_tenant *tenant = NULL;
-    LH_TRY(lh_registry_get_tenant(txn, uid, &tenant));
-    LH_TRY(lh_registry_mark(txn, tenant->slot));
-    *out_tenant = tenant;
-    tenant = NULL;
-    return lh_ok();
-}
-
 lh_status lh_admin_take(struct lh_admin *admin, struct lh_registry_txn *txn, lh_slice id,
                         struct lh_tenant **out_tenant)
 {
@@ -163,7 +155,7 @@ lh_status lh_admin_take(struct lh_admin *admin, struct lh_registry_txn *txn, lh_
         return fail_absent(admin, &name);
     }
     LH_TRY(lh_admin_check(admin, status, "find the tenant"));
-    return lh_admin_check(admin, take_uid(txn, &uid, out_tenant), "read the tenant");
+    return lh_admin_check(admin, lh_registry_get_tenant(txn, &uid, out_tenant), "read the tenant");
 }
 
 lh_status lh_admin_take_living(struct lh_admin *admin, struct lh_registry_txn *txn, lh_slice id,

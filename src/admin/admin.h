@@ -26,6 +26,7 @@
 struct lh_admin {
     uint32_t magic;
     struct lh_admin_parts parts;
+    bool is_rehearsal; /* nothing will be committed, so nothing is told to the audit log */
     char why[LH_ADMIN_WHY_BYTES];
 };
 
@@ -57,7 +58,7 @@ LH_MUST_USE lh_status lh_admin_find(struct lh_admin *admin, lh_slice id,
 LH_MUST_USE lh_status lh_admin_begin(struct lh_admin *admin, struct lh_registry_txn **out_txn);
 
 /*
- * The tenant of that id or alias inside the transaction, marked as changing.
+ * The tenant of that id or alias inside the transaction.
  * Errors: ABSENT, MALFORMED, REGISTRY_DOWN, COUNTERS_DOWN, NO_MEMORY.
  */
 LH_MUST_USE lh_status lh_admin_take(struct lh_admin *admin, struct lh_registry_txn *txn,
@@ -105,27 +106,33 @@ LH_MUST_USE lh_status lh_admin_release_name(struct lh_admin *admin, struct lh_re
 
 /* --- New tenants (tenant_found.c) ------------------------------------------------------------- */
 
-/* A tenant that is being made: its keys exist, its record does not. */
+/* A tenant that is being made. */
 struct lh_admin_founding {
+    struct lh_admin *admin;
     struct lh_tenant *tenant; /* one reference */
     bool has_keys;            /* its KEK was made and must go if the act fails */
     bool is_done;             /* committed: the keys stay */
-    struct lh_admin *admin;
 };
 
 /*
- * Makes uid, keys of indexes and the tenant's KEK. Before the transaction: making a key file
- * syncs, and other acts would wait for it.
- * Errors: KEY_DOWN, CRYPTO, NO_SPACE, NO_MEMORY.
+ * Draws uid and keys of indexes; nothing is written yet.
+ * Errors: MALFORMED, RESERVED, CRYPTO, NO_MEMORY.
  */
 LH_MUST_USE lh_status lh_admin_founding_begin(struct lh_admin *admin, lh_slice id, lh_slice tier,
                                               struct lh_admin_founding *out_founding);
 /*
- * Writes tenant, id and first data key into the transaction; aliases and domains are the
- * caller's. Errors: ABSENT (tier), EXISTS, RESERVED, KEY_DOWN, NO_SPACE, REGISTRY_DOWN.
+ * Claims the id and writes the tenant into the transaction; aliases, domains and keys follow.
+ * Errors: ABSENT (tier), EXISTS, RESERVED, NO_SPACE, REGISTRY_DOWN.
  */
 LH_MUST_USE lh_status lh_admin_founding_write(struct lh_admin_founding *founding,
                                               struct lh_registry_txn *txn, bool may_reclaim);
+/*
+ * Makes the tenant's KEK and writes its first data key: last, when nothing of the tenant can be
+ * refused any more, for a key file once made is never forgotten.
+ * Errors: KEY_DOWN, CRYPTO, NO_SPACE, REGISTRY_DOWN, NO_MEMORY.
+ */
+LH_MUST_USE lh_status lh_admin_founding_write_keys(struct lh_admin_founding *founding,
+                                                   struct lh_registry_txn *txn);
 /* Drops the tenant and, unless it is done, its KEK. For LH_CLEANUP; accepts a zeroed one. */
 void lh_admin_founding_fini(struct lh_admin_founding *founding);
 

@@ -36,6 +36,7 @@ struct lh_policy_tenant {
     lh_slice tier; /* empty: not given */
     bool has_state;
     enum lh_tenant_state state;
+    bool has_dropped; /* set while applying: names were released already */
     bool has_aliases, has_domains, has_roles;
     struct lh_admin_texts aliases; /* as the registry spells them */
     struct lh_admin_texts domains; /* likewise */

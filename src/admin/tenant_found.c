@@ -1,7 +1,8 @@
 /*
  * Making a tenant's uid, keys and record. Its KEK is a file and cannot be part of the registry's
- * transaction: it is made before and removed if the act fails. A process killed between the two
- * leaves a key file of a uid that nobody has: harmless, for uids are random and never reused.
+ * transaction: it is made just before the commit and removed if that fails. A process killed
+ * between the two leaves a key file of a uid that nobody has: harmless, for uids are random and
+ * never reused.
  */
 #include "admin/admin.h"
 
@@ -47,10 +48,6 @@ lh_status lh_admin_founding_begin(struct lh_admin *admin, lh_slice id, lh_slice 
     LH_TRY(lh_tenant_new(LH_ADMIN_TENANT_BYTES, &founding.tenant));
     founding.tenant->id = parsed;
     LH_TRY(lh_admin_check(admin, fill_tenant(admin, tier, founding.tenant), "make the tenant"));
-    LH_TRY(lh_admin_check(
-        admin, lh_keys_create_tenant(admin->parts.keys, admin->parts.crypto, &founding.tenant->uid),
-        "make the tenant's key"));
-    founding.has_keys = true;
     *out_founding = founding;
     founding = (struct lh_admin_founding){.admin = admin};
     return lh_ok();
@@ -98,13 +95,21 @@ lh_status lh_admin_founding_write(struct lh_admin_founding *founding, struct lh_
     struct lh_admin *admin = founding->admin;
     struct lh_tenant *tenant = founding->tenant;
     LH_TRY(check_tier(admin, txn, tenant));
-    /* Workers remember names that do not exist: the platform's counter makes them forget. */
-    LH_TRY(lh_admin_check(admin, lh_registry_mark(txn, LH_COUNTER_PLATFORM_SLOT),
-                          "raise the change counter"));
     const struct lh_admin_claim claim = {LH_NAME_TENANT, lh_tenant_id_view(&tenant->id),
                                          may_reclaim};
     LH_TRY(lh_admin_claim_name(admin, txn, &claim, &tenant->uid));
-    LH_TRY(lh_admin_check(admin, lh_registry_put_tenant(txn, tenant), "write the tenant"));
-    LH_TRY(lh_admin_check(admin, lh_registry_mark(txn, tenant->slot), "raise the change counter"));
-    return lh_admin_check(admin, write_first_dek(admin, txn, tenant), "write the tenant's key");
+    return lh_admin_check(admin, lh_registry_put_tenant(txn, tenant), "write the tenant");
+}
+
+lh_status lh_admin_founding_write_keys(struct lh_admin_founding *founding,
+                                       struct lh_registry_txn *txn)
+{
+    struct lh_admin *admin = founding->admin;
+    LH_TRY(lh_admin_check(
+        admin,
+        lh_keys_create_tenant(admin->parts.keys, admin->parts.crypto, &founding->tenant->uid),
+        "make the tenant's key"));
+    founding->has_keys = true;
+    return lh_admin_check(admin, write_first_dek(admin, txn, founding->tenant),
+                          "write the tenant's key");
 }

@@ -44,6 +44,7 @@ static lh_status write_founding(struct lh_admin_founding *founding,
     LH_TRY(lh_admin_begin(admin, &txn));
     LH_TRY(lh_admin_founding_write(founding, txn, spec->may_reclaim));
     LH_TRY(add_names(admin, txn, founding->tenant, spec));
+    LH_TRY(lh_admin_founding_write_keys(founding, txn));
     LH_TRY(lh_admin_commit(admin, txn));
     founding->is_done = true;
     return lh_ok();
@@ -167,8 +168,6 @@ static void forget_alias(struct lh_tenant *tenant, lh_slice name)
 static lh_status write_rename(struct lh_admin *admin, struct lh_registry_txn *txn,
                               struct lh_tenant *tenant, const struct lh_tenant_id *new_id)
 {
-    LH_TRY(lh_admin_check(admin, lh_registry_mark(txn, LH_COUNTER_PLATFORM_SLOT),
-                          "raise the change counter"));
     const struct lh_admin_claim claim = {LH_NAME_TENANT, lh_tenant_id_view(new_id), false};
     LH_TRY(lh_admin_claim_name(admin, txn, &claim, &tenant->uid));
     LH_TRY(lh_admin_release_name(admin, txn, LH_NAME_TENANT, lh_tenant_id_view(&tenant->id)));
@@ -226,8 +225,6 @@ lh_status lh_admin_tenant_remove(struct lh_admin *admin, lh_slice id)
     LH_CLEANUP(lh_registry_end) struct lh_registry_txn *txn = NULL;
     LH_TRY(lh_admin_begin(admin, &txn));
     LH_TRY(lh_admin_take_living(admin, txn, id, &tenant));
-    LH_TRY(lh_admin_check(admin, lh_registry_mark(txn, LH_COUNTER_PLATFORM_SLOT),
-                          "raise the change counter"));
     LH_TRY(release_all(admin, txn, tenant));
     tenant->state = LH_TENANT_REMOVED;
     LH_TRY(lh_admin_check(admin, lh_registry_put_tenant(txn, tenant), "write the tenant"));
