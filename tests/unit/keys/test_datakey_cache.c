@@ -180,6 +180,20 @@ static void test_datakey_cache__a_failure_never_answers_for_another_key(void **s
     }
 }
 
+static void test_datakey_cache__a_failure_never_answers_for_another_tenant(void **state)
+{
+    struct fixture *fixture = *state;
+    fixture->fake.mode = FAKE_HOST_AT_ONCE;
+    const struct lh_datakey *key;
+    for (uint32_t id = 1; id <= DEKS_MAX; id++) {
+        fixture->kms.answer = LH_KEY_DOWN;
+        assert_status(ask_and_wait(fixture, 0, id, &key), LH_KEY_DOWN);
+        fixture->kms.answer = LH_OK;
+        assert_ok(ask_and_wait(fixture, 1, id, &key));
+        assert_ok(ask_and_wait(fixture, 2, id, &key));
+    }
+}
+
 static void test_datakey_cache__who_waits_hears_why_it_failed(void **state)
 {
     static const struct {
@@ -366,6 +380,7 @@ int main(void)
         CACHE_TEST(test_datakey_cache__a_dropped_key_is_wiped_where_it_lay),
         CACHE_TEST(test_datakey_cache__a_failure_answers_for_a_second_and_only_for_its_key),
         CACHE_TEST(test_datakey_cache__a_failure_never_answers_for_another_key),
+        CACHE_TEST(test_datakey_cache__a_failure_never_answers_for_another_tenant),
         CACHE_TEST(test_datakey_cache__who_waits_hears_why_it_failed),
         CACHE_TEST(test_datakey_cache__a_driver_that_is_down_pushes_no_warm_key_out),
         CACHE_TEST(test_datakey_cache__a_key_id_that_the_registry_does_not_have_is_tampered),
