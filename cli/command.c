@@ -40,8 +40,9 @@ static const struct command command_rows[] = {
      "All its sessions end and cannot come back. Its names stay reserved for 400 days."},
     {"session", "create", "TENANT", 1, 1, SESSION_CREATE_OPTIONS, NEEDS_HOME | NEEDS_SESSIONS, NULL,
      run_session_create, "make a session and print its cookie",
-     "Prints the cookie as name=value and the session's reference. The cookie is a credential: "
-     "with --out it goes to a file that only its owner can read."},
+     "Prints the cookie as name=value and the session's reference. Without --sub the session is "
+     "anonymous. The cookie is a credential: with --out it goes to a file that only its owner can "
+     "read."},
     {"session", "list", "TENANT", 1, 1, OPT(sub), NEEDS_HOME | NEEDS_SESSIONS, NULL,
      run_session_list, "list sessions", "Lists the sessions of a tenant, or of one user of it."},
     {"session", "show", "TENANT REF", 2, 2, 0, NEEDS_HOME | NEEDS_SESSIONS, NULL, run_session_show,

@@ -39,7 +39,7 @@ static void print_made(void *context, const struct lh_admin_credential *made)
     }
     const struct field fields[] = {
         FIELD_OF_TEXT("cookie", SHOW_RECORD, lh_slice_from_text(cookie)),
-        FIELD_OF_TEXT("ref", SHOW_RECORD, made->ref),
+        FIELD_OF_TEXT("reference", SHOW_RECORD, made->ref),
         FIELD_OF_LIFE("idle", SHOW_RECORD, made->idle_s),
         FIELD_OF_TIME("absolute_end", SHOW_RECORD, made->absolute_end_ms),
         FIELD_OF_TEXT("cookie_name", SHOW_JSON, made->cookie_name),
@@ -73,9 +73,6 @@ lh_status run_session_create(struct run *run)
         .scopes = option_values(arguments, OPTION_scope),
         .groups = option_values(arguments, OPTION_group),
     };
-    if (spec.subject.len == 0) {
-        return run_fail(run, LH_INVALID, "--sub is missing: who is the session for?");
-    }
     LH_TRY(read_ttl(run, &spec.ttl_s));
     if (has_option(arguments, OPTION_state)) {
         spec.state = lh_buf_view(&run->inputs[0].text);
@@ -95,7 +92,7 @@ static size_t describe(const struct lh_admin_session *session, struct field fiel
     lh_slice subject = session->has_user ? session->subject : LH_SLICE_LITERAL("(anonymous)");
     lh_slice shown = session->is_open ? subject : LH_SLICE_LITERAL("?");
     const struct field all[] = {
-        FIELD_OF_TEXT("ref", SHOW_BOTH, session->ref),
+        FIELD_OF_TEXT("reference", SHOW_BOTH, session->ref),
         FIELD_OF_TEXT("standing", SHOW_BOTH, session->standing),
         FIELD_OF_TEXT("sub", SHOW_BOTH, shown),
         FIELD_OF_LIST("roles", SHOW_BOTH, session->roles),

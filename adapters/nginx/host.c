@@ -8,7 +8,7 @@
 #include "lanes.h"
 
 
-#define NGX_HTTP_LEASEHOLD_TICK_MS  1000
+#define NGX_HTTP_LEASEHOLD_TICK_MS  LH_HOME_TICK_MS
 
 /* How long a worker that ends waits for what its lanes still do. */
 #define NGX_HTTP_LEASEHOLD_EXIT_MS  1000

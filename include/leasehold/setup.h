@@ -67,9 +67,13 @@ LH_PUBLIC const struct lh_admin_parts *lh_home_admin_parts(const struct lh_home 
 /* The gate of a home opened for a worker; borrowed. */
 LH_PUBLIC struct lh_gate *lh_home_gate(struct lh_home *home);
 
+/* How often lh_home_tick wants to be called. */
+#define LH_HOME_TICK_MS 500U
+
 /*
- * Called about once a second on the loop: sets the periodic jobs of the store (sync, sweep,
- * reader check, map growth) going on the write lane, one process at a time for each.
+ * Called every LH_HOME_TICK_MS on the loop: sets the periodic jobs of the store (sync, sweep,
+ * reader check, map growth) going on the write lane, one process at a time for each, and looks
+ * for new node keys.
  */
 LH_PUBLIC void lh_home_tick(struct lh_home *home);
 

@@ -12,6 +12,9 @@
 
 #include "base/banned.h"
 
+/* Ticks come a little early or late; what is due in this time would wait for a whole tick. */
+#define TICK_SLACK_MS 50U
+
 static const struct job_row {
     const char *name;
     const char *lock_name;
@@ -55,7 +58,7 @@ static void finish_job(struct lh_task *task)
 {
     struct lh_job *job = (struct lh_job *)(void *)task;
     job->is_running = false;
-    job->due_ms = lh_clock_boot_ms(job->jobs->clock) + (job->has_more ? 0 : job->interval_ms);
+    job->due_ms = job->has_more ? 0 : job->due_ms;
     bool has_failed = !lh_is_ok(job->result);
     if (has_failed && !job->has_failed) {
         lh_log(job->jobs->host, LH_LOG_ERROR, "leasehold: %s of the session store fails: %s",
@@ -105,14 +108,16 @@ void lh_jobs_tick(struct lh_jobs *jobs)
     uint64_t boot_ms = lh_clock_boot_ms(jobs->clock);
     for (size_t i = 0; i < LH_JOB_COUNT; i++) {
         struct lh_job *job = &jobs->job[i];
-        if (job->is_running || boot_ms < job->due_ms || !claim_job(job)) {
+        if (job->is_running || boot_ms + TICK_SLACK_MS < job->due_ms || !claim_job(job)) {
             continue;
         }
+        job->due_ms = boot_ms + job->interval_ms;
         job->now_ms = lh_clock_at(jobs->clock, boot_ms);
         job->has_more = false;
         job->is_running = true;
         if (!lh_is_ok(jobs->host->offload(jobs->host->self, LH_LANE_WRITE, &job->task))) {
             job->is_running = false; /* the lane is full: the next tick tries again */
+            job->due_ms = 0;
         }
     }
 }
