@@ -10,7 +10,7 @@
 #include "store/store.h"
 
 /* The moment at which most tests play. */
-#define NOW_MS ((uint64_t)1700000000000)
+#define NOW_MS  ((uint64_t)1700000000000)
 #define HOUR_MS ((uint64_t)3600 * 1000)
 
 struct fixture {
