@@ -21,11 +21,11 @@
  * quarter of what it may grow to, so that it hardly ever moves.
  */
 #define DEFAULT_CEILING_BYTES ((uint64_t)64 * 1024 * 1024 * 1024)
-#define SMALLEST_MAP_BYTES ((uint64_t)1024 * 1024)
+#define SMALLEST_MAP_BYTES    ((uint64_t)1024 * 1024)
 #define DEFAULT_RESERVE_BYTES ((uint64_t)16 * 1024 * 1024)
 
 /* Pages that one change may take: three paths down the tree, split all the way, and free list. */
-#define CHANGE_PAGES 40U
+#define CHANGE_PAGES    40U
 #define PAGES_PER_TOUCH 2U
 
 static struct lh_lmdb *self_of(void *self)
@@ -255,9 +255,8 @@ static void free_lmdb(struct lh_lmdb *lmdb)
 {
     if (!is_child(lmdb)) {
         lh_lmdb_close_env(lmdb);
-    }
-    if (lmdb->claim_fd >= 0) {
-        (void)close(lmdb->claim_fd);
+    } else if (lmdb->join_fd >= 0) {
+        (void)close(lmdb->join_fd);
     }
     if (lmdb->live_mark != NULL) {
         (void)munmap((void *)(uintptr_t)lmdb->live_mark, (size_t)sysconf(_SC_PAGESIZE));
@@ -330,7 +329,7 @@ lh_status lh_store_open_lmdb(const struct lh_store_options *options,
     LH_CLEANUP(fini_lmdb) struct lh_lmdb *lmdb = calloc(1, sizeof(*lmdb));
     LH_ENSURE(lmdb != NULL, LH_NO_MEMORY);
     lmdb->magic = LMDB_MAGIC;
-    lmdb->claim_fd = -1;
+    lmdb->join_fd = -1;
     lmdb->host = options->host;
     lmdb->is_read_only = options->is_read_only;
     LH_BUG_IF(pthread_mutex_init(&lmdb->writing, NULL) != 0);
@@ -339,10 +338,7 @@ lh_status lh_store_open_lmdb(const struct lh_store_options *options,
     lmdb->path = strdup(options->path);
     LH_ENSURE(lmdb->path != NULL, LH_NO_MEMORY);
     LH_TRY(make_live_mark(&lmdb->live_mark));
-    bool may_create = options->may_create && !options->is_read_only;
-    LH_TRY(lh_lmdb_check_directory(lmdb->path, may_create));
-    LH_TRY(lh_lmdb_claim(lmdb->path, &lmdb->claim_fd));
-    LH_TRY(lh_lmdb_open_env(lmdb, may_create));
+    LH_TRY(lh_lmdb_open_env(lmdb, options->may_create && !options->is_read_only));
     *out_driver = &lh_store_lmdb;
     *out_self = lmdb;
     lmdb = NULL;

@@ -14,7 +14,7 @@
 
 #include "base/buf.h"
 #include "store/drivers/drivers.h"
-#include "store/drivers/lmdb_file.h"
+#include "store/drivers/lmdb_join.h"
 
 #include <lmdb.h>
 #include <pthread.h>
@@ -29,7 +29,6 @@ struct lh_lmdb {
     uint64_t ceiling_bytes;            /* it grows up to here */
     uint64_t reserve_bytes;            /* kept free for revocations, in the map and on the disk */
     const volatile uint8_t *live_mark; /* a page that reads 0 in a forked child */
-    int claim_fd;
 
     pthread_mutex_t writing;
     pthread_mutex_t reading;
@@ -39,11 +38,11 @@ struct lh_lmdb {
     MDB_txn *reader; /* with reading: reset and renewed, never ended, so it keeps its slot */
 
     /* With writing. */
-    struct lh_buf scratch;    /* a value that is being changed */
-    uint64_t allocated_bytes; /* of the file; UINT64_MAX: the file system cannot tell */
-    bool is_map_full;         /* why the last transaction had no space */
-    struct lh_lmdb_identity tree_file;
-    struct lh_lmdb_identity lock_file;
+    struct lh_buf scratch;      /* a value that is being changed */
+    uint64_t allocated_bytes;   /* of the file; UINT64_MAX: the file system cannot tell */
+    bool is_map_full;           /* why the last transaction had no space */
+    int join_fd;                /* our mark among those who have it open; -1: not open */
+    struct lh_lmdb_files files; /* that are open */
 
     atomic_bool is_broken; /* LMDB gave the environment up; upkeep opens it again */
 };
@@ -56,8 +55,9 @@ lh_status lh_lmdb_status(struct lh_lmdb *lmdb, int result, const char *what);
 
 /*
  * Opens the environment.
- * lmdb  with its constants, mutexes and claim set.
- * Errors: STORE_DOWN, UNSAFE_FILE, FUTURE_FORMAT, NO_SPACE, NO_MEMORY.
+ * lmdb  with its constants and mutexes set.
+ * Errors: INVALID (this process has it open), STORE_DOWN, UNSAFE_FILE, FUTURE_FORMAT, NO_SPACE,
+ * NO_MEMORY.
  */
 LH_MUST_USE lh_status lh_lmdb_open_env(struct lh_lmdb *lmdb, bool may_create);
 /* Closes it; nothing may be under way. Does nothing if it is not open. */

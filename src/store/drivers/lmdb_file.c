@@ -16,12 +16,7 @@
 #include "base/banned.h"
 
 #define DIRECTORY_MODE 0700
-#define FILE_MODE 0600
-#define OTHERS (S_IRWXG | S_IRWXO)
-
-/* Bytes of the driver's lock file: who grows, then one per process id. */
-#define GROWTH_OFFSET ((off_t)0)
-#define PROCESS_OFFSET ((off_t)16)
+#define OTHERS         (S_IRWXG | S_IRWXO)
 
 /* --- Who may reach it ------------------------------------------------------------------------ */
 
@@ -53,7 +48,7 @@ static bool is_remote(const char *path)
     return false;
 }
 
-static bool is_private(const struct stat *status)
+bool lh_lmdb_is_private(const struct stat *status)
 {
     return status->st_uid == geteuid() && (status->st_mode & OTHERS) == 0;
 }
@@ -65,12 +60,12 @@ lh_status lh_lmdb_check_directory(const char *path, bool may_create)
     }
     struct stat status;
     LH_ENSURE(stat(path, &status) == 0, LH_STORE_DOWN);
-    LH_ENSURE(S_ISDIR(status.st_mode) && is_private(&status), LH_UNSAFE_FILE);
+    LH_ENSURE(S_ISDIR(status.st_mode) && lh_lmdb_is_private(&status), LH_UNSAFE_FILE);
     LH_ENSURE(!is_remote(path), LH_UNSAFE_FILE);
     return lh_ok();
 }
 
-static lh_status join_path(const char *path, const char *name, char out_path[LH_LMDB_PATH_BYTES])
+lh_status lh_lmdb_path(const char *path, const char *name, char out_path[LH_LMDB_PATH_BYTES])
 {
     int len = snprintf(out_path, LH_LMDB_PATH_BYTES, "%s/%s", path, name);
     LH_ENSURE(len > 0 && len < (int)LH_LMDB_PATH_BYTES, LH_STORE_DOWN);
@@ -83,7 +78,7 @@ static lh_status check_file(const char *path, struct stat *out_status)
     if (lstat(path, out_status) != 0) {
         return lh_status_of(errno == ENOENT ? LH_ABSENT : LH_STORE_DOWN);
     }
-    LH_ENSURE(S_ISREG(out_status->st_mode) && is_private(out_status), LH_UNSAFE_FILE);
+    LH_ENSURE(S_ISREG(out_status->st_mode) && lh_lmdb_is_private(out_status), LH_UNSAFE_FILE);
     return lh_ok();
 }
 
@@ -119,12 +114,12 @@ struct meta_page {
 _Static_assert(sizeof(size_t) == 8, "the layout of LMDB's pages is that of 64-bit machines");
 _Static_assert(sizeof(struct meta_page) == 152, "LMDB's meta page has no padding");
 
-#define META_FLAG 0x08U
-#define FORMAT_MARK 0xBEEFC0DEU /* LMDB's own */
+#define META_FLAG      0x08U
+#define FORMAT_MARK    0xBEEFC0DEU /* LMDB's own */
 #define FORMAT_VERSION 1U
 #define PAGE_MIN_BYTES 512U
 #define PAGE_MAX_BYTES 65536U
-#define NO_PAGE UINT64_MAX
+#define NO_PAGE        UINT64_MAX
 
 static bool is_page_size(uint64_t bytes)
 {
@@ -215,89 +210,9 @@ lh_status lh_lmdb_check_files(const char *path, bool may_create)
 {
     char file[LH_LMDB_PATH_BYTES];
     struct stat status;
-    LH_TRY(join_path(path, "lock.mdb", file));
+    LH_TRY(lh_lmdb_path(path, "lock.mdb", file));
     lh_status lock_file = check_file(file, &status);
     LH_ENSURE(lh_is_ok(lock_file) || lock_file.code == LH_ABSENT, lock_file.code);
-    LH_TRY(join_path(path, "data.mdb", file));
+    LH_TRY(lh_lmdb_path(path, "data.mdb", file));
     return check_tree_file(file, may_create);
-}
-
-/* --- Who it is, and who holds it ------------------------------------------------------------- */
-
-static lh_status identify(const char *path, const char *name, struct lh_lmdb_identity *out_identity)
-{
-    char file[LH_LMDB_PATH_BYTES];
-    struct stat status;
-    LH_TRY(join_path(path, name, file));
-    LH_ENSURE(lstat(file, &status) == 0, LH_STORE_DOWN);
-    *out_identity = (struct lh_lmdb_identity){status.st_dev, status.st_ino};
-    return lh_ok();
-}
-
-lh_status lh_lmdb_identify(const char *path, struct lh_lmdb_identity *out_tree_file,
-                           struct lh_lmdb_identity *out_lock_file)
-{
-    LH_TRY(identify(path, "data.mdb", out_tree_file));
-    return identify(path, "lock.mdb", out_lock_file);
-}
-
-/*
- * A lock of the open file description: it also holds against another descriptor of the same
- * process, and no close of another descriptor drops it.
- */
-static int lock_range(int fd, int command, short type, off_t start, off_t len)
-{
-    struct flock range = {.l_type = type, .l_whence = SEEK_SET, .l_start = start, .l_len = len};
-    if (fcntl(fd, command, &range) != 0) {
-        return -1;
-    }
-    return command == F_OFD_GETLK && range.l_type != F_UNLCK ? 1 : 0;
-}
-
-/* Whether LMDB's lock file was taken away from under processes that still use it. */
-static bool is_lock_file_lost(const char *path, int fd)
-{
-    char file[LH_LMDB_PATH_BYTES];
-    struct stat status;
-    if (!lh_is_ok(join_path(path, "lock.mdb", file)) || lstat(file, &status) == 0) {
-        return false;
-    }
-    return lock_range(fd, F_OFD_GETLK, F_WRLCK, PROCESS_OFFSET, 0) != 0;
-}
-
-static lh_status claim_process(const char *path, int fd)
-{
-    struct stat status;
-    LH_ENSURE(fstat(fd, &status) == 0, LH_STORE_DOWN);
-    LH_ENSURE(S_ISREG(status.st_mode) && is_private(&status), LH_UNSAFE_FILE);
-    LH_ENSURE(!is_lock_file_lost(path, fd), LH_STORE_DOWN);
-    if (lock_range(fd, F_OFD_SETLK, F_WRLCK, PROCESS_OFFSET + getpid(), 1) != 0) {
-        return lh_status_of(errno == EAGAIN || errno == EACCES ? LH_INVALID : LH_STORE_DOWN);
-    }
-    return lh_ok();
-}
-
-lh_status lh_lmdb_claim(const char *path, int *out_fd)
-{
-    char file[LH_LMDB_PATH_BYTES];
-    LH_TRY(join_path(path, "open.lock", file));
-    int fd = open(file, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, FILE_MODE);
-    LH_ENSURE(fd >= 0, LH_STORE_DOWN);
-    lh_status claimed = claim_process(path, fd);
-    if (!lh_is_ok(claimed)) {
-        (void)close(fd);
-        return claimed;
-    }
-    *out_fd = fd;
-    return lh_ok();
-}
-
-bool lh_lmdb_lock_growth(int fd)
-{
-    return lock_range(fd, F_OFD_SETLKW, F_WRLCK, GROWTH_OFFSET, 1) == 0;
-}
-
-void lh_lmdb_unlock_growth(int fd)
-{
-    (void)lock_range(fd, F_OFD_SETLK, F_UNLCK, GROWTH_OFFSET, 1);
 }

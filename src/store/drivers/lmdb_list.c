@@ -8,8 +8,8 @@
 #include "base/banned.h"
 
 /* One page at most: rows passed on, rows looked at, bytes of records. */
-#define PAGE_ROWS 64U
-#define PAGE_VISITS 1024U
+#define PAGE_ROWS      64U
+#define PAGE_VISITS    1024U
 #define PAGE_MAX_BYTES ((size_t)256 * 1024)
 
 /* Rows that a count looks at in one read transaction: about a tenth of a millisecond. */

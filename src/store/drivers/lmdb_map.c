@@ -3,6 +3,7 @@
  */
 #include "store/drivers/lmdb_map.h"
 
+#include "store/drivers/lmdb_file.h"
 #include "store/drivers/lmdb_lock.h"
 #include "store/drivers/lmdb_rows.h"
 
@@ -98,10 +99,10 @@ bool lh_lmdb_grow(struct lh_lmdb *lmdb)
     if (adopt_if_larger(lmdb, before)) {
         return true;
     }
-    if (before >= lmdb->ceiling_bytes || !lh_lmdb_lock_growth(lmdb->claim_fd)) {
+    if (before >= lmdb->ceiling_bytes || !lh_lmdb_lock_growth(lmdb->join_fd)) {
         return false;
     }
     bool is_larger = grow_as_owner(lmdb, before);
-    lh_lmdb_unlock_growth(lmdb->claim_fd);
+    lh_lmdb_unlock_growth(lmdb->join_fd);
     return is_larger;
 }

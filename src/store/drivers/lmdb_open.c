@@ -3,6 +3,7 @@
  */
 #include "store/drivers/lmdb_env.h"
 
+#include "store/drivers/lmdb_file.h"
 #include "store/drivers/lmdb_lock.h"
 #include "store/drivers/lmdb_map.h"
 #include "store/drivers/lmdb_rows.h"
@@ -75,7 +76,8 @@ static lh_status open_library(struct lh_lmdb *lmdb)
     LH_TRY(lh_lmdb_status(lmdb, mdb_env_create(&lmdb->env), "create"));
     LH_TRY(lh_lmdb_status(lmdb, mdb_env_set_maxreaders(lmdb->env, READERS_MAX), "set readers"));
     unsigned flags = OPEN_FLAGS | (lmdb->is_read_only ? (unsigned)MDB_RDONLY : 0);
-    LH_TRY(lh_lmdb_status(lmdb, mdb_env_open(lmdb->env, lmdb->path, flags, 0600), "open"));
+    LH_TRY(lh_lmdb_status(lmdb, mdb_env_open(lmdb->env, lmdb->path, flags, LH_LMDB_FILE_MODE),
+                          "open"));
     return size_map(lmdb);
 }
 
@@ -97,9 +99,11 @@ static lh_status open_parts(struct lh_lmdb *lmdb, bool may_create)
     lmdb->allocated_bytes = 0;
     atomic_store(&lmdb->is_broken, false);
     LH_TRY(lh_lmdb_check_directory(lmdb->path, may_create));
+    LH_TRY(lh_lmdb_join(lmdb->path, &lmdb->join_fd));
     LH_TRY(lh_lmdb_check_files(lmdb->path, may_create));
     LH_TRY(open_library(lmdb));
-    LH_TRY(lh_lmdb_identify(lmdb->path, &lmdb->tree_file, &lmdb->lock_file));
+    LH_TRY(lh_lmdb_identify(lmdb->path, &lmdb->files));
+    LH_TRY(lh_lmdb_settle(lmdb->join_fd, &lmdb->files));
     return open_tree(lmdb);
 }
 
@@ -125,24 +129,20 @@ void lh_lmdb_close_env(struct lh_lmdb *lmdb)
         mdb_env_close(lmdb->env);
         lmdb->env = NULL;
     }
+    if (lmdb->join_fd >= 0) {
+        (void)close(lmdb->join_fd);
+        lmdb->join_fd = -1;
+    }
 }
 
 /* --- Upkeep ---------------------------------------------------------------------------------- */
 
-static bool is_same(const struct lh_lmdb_identity *a, const struct lh_lmdb_identity *b)
-{
-    return a->device == b->device && a->inode == b->inode;
-}
-
 static bool must_reopen(struct lh_lmdb *lmdb)
 {
-    struct lh_lmdb_identity tree_file;
-    struct lh_lmdb_identity lock_file;
-    if (lmdb->env == NULL || atomic_load(&lmdb->is_broken) ||
-        !lh_is_ok(lh_lmdb_identify(lmdb->path, &tree_file, &lock_file))) {
-        return true;
-    }
-    return !is_same(&tree_file, &lmdb->tree_file) || !is_same(&lock_file, &lmdb->lock_file);
+    struct lh_lmdb_files present;
+    return lmdb->env == NULL || atomic_load(&lmdb->is_broken) ||
+           !lh_is_ok(lh_lmdb_identify(lmdb->path, &present)) ||
+           !lh_lmdb_is_same(&present, &lmdb->files);
 }
 
 static lh_status reopen(struct lh_lmdb *lmdb)

@@ -9,15 +9,15 @@
 #include "base/banned.h"
 
 /* The head of a row: format, kind, flags, 0, idle, generation, absolute end, last touch, filed, user. */
-#define ROW_FORMAT 1U
-#define ROW_HEAD_BYTES (4U + 4U + 4U * 8U + LH_USER_TAG_BYTES)
-#define ROW_MAX_BYTES (ROW_HEAD_BYTES + LH_SESSION_KEY_BYTES + LH_STORE_RECORD_MAX_BYTES)
+#define ROW_FORMAT      1U
+#define ROW_HEAD_BYTES  (4U + 4U + 4U * 8U + LH_USER_TAG_BYTES)
+#define ROW_MAX_BYTES   (ROW_HEAD_BYTES + LH_SESSION_KEY_BYTES + LH_STORE_RECORD_MAX_BYTES)
 
-#define ROW_RECORD 1U
-#define ROW_TOMBSTONE 2U
+#define ROW_RECORD      1U
+#define ROW_TOMBSTONE   2U
 #define FLAG_QUARANTINE 1U
-#define FLAG_USER 2U
-#define FLAGS_ALL (FLAG_QUARANTINE | FLAG_USER)
+#define FLAG_USER       2U
+#define FLAGS_ALL       (FLAG_QUARANTINE | FLAG_USER)
 
 /* The format of the whole environment. */
 #define TREE_FORMAT 1U

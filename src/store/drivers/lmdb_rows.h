@@ -17,10 +17,10 @@
 #include "store/drivers/lmdb_env.h"
 
 /* What the first byte of a key says; in the order in which they lie. */
-#define LH_LMDB_END ((uint8_t)'e')
-#define LH_LMDB_FORMAT ((uint8_t)'f')
+#define LH_LMDB_END     ((uint8_t)'e')
+#define LH_LMDB_FORMAT  ((uint8_t)'f')
 #define LH_LMDB_SESSION ((uint8_t)'s')
-#define LH_LMDB_USER ((uint8_t)'u')
+#define LH_LMDB_USER    ((uint8_t)'u')
 
 /* Longest key with its first byte. */
 #define LH_LMDB_KEY_BYTES (1U + LH_USER_INDEX_KEY_BYTES)

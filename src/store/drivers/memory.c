@@ -12,12 +12,12 @@
 
 #include "base/banned.h"
 
-#define MEMORY_MAGIC 0x4d656d6fU
+#define MEMORY_MAGIC           0x4d656d6fU
 
 #define DEFAULT_CAPACITY_BYTES ((uint64_t)256 * 1024 * 1024)
-#define DEFAULT_RESERVE_BYTES ((uint64_t)1024 * 1024)
+#define DEFAULT_RESERVE_BYTES  ((uint64_t)1024 * 1024)
 
-#define FIRST_PLACES ((size_t)64)
+#define FIRST_PLACES           ((size_t)64)
 
 /* One place that is not empty. */
 struct place {
