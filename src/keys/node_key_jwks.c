@@ -7,7 +7,6 @@
 #include "keys/node_key.h"
 #include "keys/node_key_file.h"
 
-#include <errno.h>
 #include <fcntl.h>
 
 #include "base/banned.h"
@@ -50,22 +49,22 @@ lh_status lh_node_keys_write_jwks(const struct lh_node_keys *keys, uint64_t now_
     return lh_buf_add_text(out, "]}");
 }
 
-/* Opens the directory of a path and names the file in it. */
-static int open_parent(const char *path, const char **out_name)
+/* Opens the directory of a path and names the file in it. Errors: UNREADABLE, NO_MEMORY. */
+static lh_status open_parent(const char *path, int *out_fd, const char **out_name)
 {
     const char *slash = strrchr(path, '/');
-    if (slash == NULL) {
-        *out_name = path;
-        return open(".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-    }
-    *out_name = slash + 1;
     LH_CLEANUP(lh_buf_fini) struct lh_buf parent = LH_BUF_EMPTY;
-    size_t parent_len = slash == path ? 1 : (size_t)(slash - path);
-    if (!lh_is_ok(lh_buf_add(&parent, lh_slice_of(path, parent_len))) ||
-        !lh_is_ok(lh_buf_terminate(&parent))) {
-        return -1;
+    if (slash == NULL) {
+        LH_TRY(lh_buf_add_text(&parent, "."));
+    } else {
+        /* With its slash, so that the root is no case of its own. */
+        LH_TRY(lh_buf_add(&parent, lh_slice_of(path, (size_t)(slash - path) + 1)));
     }
-    return open((const char *)parent.ptr, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    LH_TRY(lh_buf_terminate(&parent));
+    *out_fd = open((const char *)parent.ptr, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    LH_ENSURE(*out_fd >= 0, LH_UNREADABLE);
+    *out_name = slash == NULL ? path : slash + 1;
+    return lh_ok();
 }
 
 lh_status lh_node_keys_publish(const struct lh_node_keys *keys, const char *path, unsigned mode,
@@ -75,7 +74,7 @@ lh_status lh_node_keys_publish(const struct lh_node_keys *keys, const char *path
     LH_TRY(lh_node_keys_write_jwks(keys, now_ms, &text));
     LH_TRY(lh_buf_add_text(&text, "\n"));
     const char *name;
-    LH_CLEANUP(lh_key_fd_close) int dir_fd = open_parent(path, &name);
-    LH_ENSURE(dir_fd >= 0, LH_UNREADABLE);
+    LH_CLEANUP(lh_key_fd_close) int dir_fd = -1;
+    LH_TRY(open_parent(path, &dir_fd, &name));
     return lh_key_file_write(dir_fd, name, lh_buf_view(&text), LH_KEY_FILE_REPLACE, mode);
 }

@@ -315,10 +315,10 @@ static void test_datakey_cache__refused_locking_stops_or_not_as_the_policy_says(
     assert_ok(ask_and_wait(fixture, 0, 1, &key));
 }
 
-#if defined(__SANITIZE_ADDRESS__)
+#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
 #define MLOCK_IS_FAKE true
 #elif defined(__has_feature)
-#define MLOCK_IS_FAKE (__has_feature(address_sanitizer))
+#define MLOCK_IS_FAKE (__has_feature(address_sanitizer) || __has_feature(thread_sanitizer))
 #else
 #define MLOCK_IS_FAKE false
 #endif
