@@ -321,5 +321,23 @@ class GlobalsTest(unittest.TestCase):
         self.assertEqual(returned, 1)
 
 
+class ExportsTest(unittest.TestCase):
+    NEEDED = 'int ngx_modules;\nint ngx_module_names;\nint ngx_module_order;\n'
+
+    def run_on(self, code):
+        with tempfile.TemporaryDirectory() as root:
+            write_tree(root, {'a.c': code})
+            built = os.path.join(root, 'a.so')
+            subprocess.run(['cc', '-shared', '-fPIC', '-o', built, os.path.join(root, 'a.c')], check=True)
+            done = subprocess.run([sys.executable, os.path.join(ROOT, 'tools/check_exports'), built],
+                                  capture_output=True, text=True, check=False)
+            return done.returncode, done.stdout
+
+    def test_both(self):
+        self.assertEqual(self.run_on(self.NEEDED), (0, ''))
+        self.assertEqual(self.run_on(self.NEEDED + 'int lh_gate_new;\n')[0], 1)
+        self.assertEqual(self.run_on('int ngx_modules;\n')[0], 1)
+
+
 if __name__ == '__main__':
     unittest.main()
