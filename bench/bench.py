@@ -119,7 +119,7 @@ class Form:
     def check(self, made, refused):
         """A figure of requests that were answered otherwise than meant is no figure."""
         expected = made if self.refuses else 0
-        if abs(refused - expected) > made * 0.001:
+        if abs(refused - expected) > made * 0.01:
             sys.exit(f'bench: {self.name}: {refused} of {made} answers were refusals')
 
 
