@@ -33,30 +33,18 @@ bool lh_cookie_next(struct lh_cookie_walk *walk, struct lh_cookie_pair *out_pair
     return false;
 }
 
-static lh_status add_kept(lh_slice header_value, bool (*is_dropped)(lh_slice name, void *context),
-                          void *context, struct lh_buf *out)
+size_t lh_cookie_line_room(lh_slice header_value)
 {
-    struct lh_cookie_walk walk = lh_cookie_walk_over(header_value);
-    struct lh_cookie_pair pair;
-    while (lh_cookie_next(&walk, &pair)) {
-        if (is_dropped(pair.name, context)) {
-            continue;
-        }
-        if (out->len > 0) {
-            LH_TRY(lh_buf_add(out, LH_SLICE_LITERAL("; ")));
-        }
-        LH_TRY(lh_buf_add(out, pair.whole));
-    }
-    return lh_ok();
+    /* At worst each pair is one byte, and each ";" behind one grows to "; ". */
+    return header_value.len + header_value.len / 2 + 2;
 }
 
-lh_status lh_cookie_filter(lh_slice header_value, bool (*is_dropped)(lh_slice name, void *context),
-                           void *context, struct lh_buf *out)
+void lh_cookie_line_add(struct lh_cookie_line *line, lh_slice pair)
 {
-    size_t len_before = out->len;
-    lh_status status = add_kept(header_value, is_dropped, context, out);
-    if (!lh_is_ok(status)) {
-        out->len = len_before;
+    if (line->len > 0) {
+        memcpy(line->text + line->len, "; ", 2);
+        line->len += 2;
     }
-    return status;
+    memcpy(line->text + line->len, pair.ptr, pair.len);
+    line->len += pair.len;
 }

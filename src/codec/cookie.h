@@ -5,7 +5,7 @@
 #ifndef LH_CODEC_COOKIE_H
 #define LH_CODEC_COOKIE_H
 
-#include "base/buf.h"
+#include "base/slice.h"
 
 /* Walks the pairs of one Cookie header value. */
 struct lh_cookie_walk {
@@ -28,14 +28,19 @@ static inline struct lh_cookie_walk lh_cookie_walk_over(lh_slice header_value)
 bool lh_cookie_next(struct lh_cookie_walk *walk, struct lh_cookie_pair *out_pair);
 
 /*
- * Appends header_value without the pairs that is_dropped names; the others stay byte-identical
- * and keep their order, joined with "; ", also to what out holds already: one call per Cookie
- * line makes the one line that RFC 9113 §8.2.3 asks for.
- * is_dropped  judges a cookie name, which may be empty; context is passed on.
- * Errors: TOO_LARGE, NO_MEMORY; out is then as long as before.
+ * One Cookie line made of chosen pairs, in memory of the caller's: what is left of one or more
+ * Cookie headers when some pairs are taken out. Pairs stay byte-identical and are joined with
+ * "; ", as RFC 9113 §8.2.3 joins several lines.
  */
-LH_MUST_USE lh_status lh_cookie_filter(lh_slice header_value,
-                                       bool (*is_dropped)(lh_slice name, void *context),
-                                       void *context, struct lh_buf *out);
+struct lh_cookie_line {
+    char *text; /* the caller's; room for lh_cookie_line_room of each header */
+    size_t len;
+};
+
+/* Most bytes that the pairs of one header take in a line, with what separates them from others. */
+size_t lh_cookie_line_room(lh_slice header_value);
+
+/* Appends a pair. pair: the whole of a pair that lh_cookie_next gave. */
+void lh_cookie_line_add(struct lh_cookie_line *line, lh_slice pair);
 
 #endif

@@ -8,29 +8,18 @@
 
 #include "base/banned.h"
 
-/* Room for all pairs of all Cookie headers and the separators between them. */
+/* Room for what is kept of all Cookie headers. */
 static size_t count_room(const struct lh_request *request, size_t *out_headers)
 {
     size_t room = 0;
     *out_headers = 0;
     for (size_t i = 0; i < request->header_count; i++) {
         if (request->headers[i].kind == LH_HEADER_COOKIE) {
-            /* Each separator may grow from ";" to "; ", and every other byte be one. */
-            room += request->headers[i].value.len + request->headers[i].value.len / 2 + 2;
+            room += lh_cookie_line_room(request->headers[i].value);
             ++*out_headers;
         }
     }
     return room;
-}
-
-static void keep_pair(lh_slice *rest, char *room, lh_slice pair)
-{
-    if (rest->len > 0) {
-        memcpy(room + rest->len, "; ", 2);
-        rest->len += 2;
-    }
-    memcpy(room + rest->len, pair.ptr, pair.len);
-    rest->len += pair.len;
 }
 
 static void note_ours(struct lh_call_cookies *cookies, const struct lh_cookie_pair *pair,
@@ -46,7 +35,7 @@ static void note_ours(struct lh_call_cookies *cookies, const struct lh_cookie_pa
 }
 
 static void read_header(struct lh_gate_call *call, lh_slice value, lh_slice suffixed_name,
-                        char *room)
+                        struct lh_cookie_line *kept)
 {
     struct lh_cookie_walk walk = lh_cookie_walk_over(value);
     struct lh_cookie_pair pair;
@@ -54,7 +43,7 @@ static void read_header(struct lh_gate_call *call, lh_slice value, lh_slice suff
         if (call->policy->takes_cookie && lh_cookie_is_ours(pair.name)) {
             note_ours(&call->cookies, &pair, suffixed_name);
         } else {
-            keep_pair(&call->cookies.rest, room, pair.whole);
+            lh_cookie_line_add(kept, pair.whole);
         }
     }
 }
@@ -69,11 +58,12 @@ lh_status lh_call_read_cookies(struct lh_gate_call *call, lh_slice suffixed_name
     }
     void *room;
     LH_TRY(lh_call_alloc(call, room_bytes, &room));
-    call->cookies.rest = lh_slice_of(room, 0);
+    struct lh_cookie_line kept = {.text = room};
     for (size_t i = 0; i < call->request->header_count; i++) {
         if (call->request->headers[i].kind == LH_HEADER_COOKIE) {
-            read_header(call, call->request->headers[i].value, suffixed_name, room);
+            read_header(call, call->request->headers[i].value, suffixed_name, &kept);
         }
     }
+    call->cookies.rest = lh_slice_of(kept.text, kept.len);
     return lh_ok();
 }

@@ -6,7 +6,6 @@
 #include "support/test.h"
 
 #include "codec/base64url.h"
-#include "codec/cookie.h"
 #include "codec/json.h"
 
 /* Wrappers, because only calls from here go through the failing allocator. */
@@ -36,18 +35,10 @@ static lh_status use_json(void)
     return lh_json_add_string(&text, LH_SLICE_LITERAL("text"));
 }
 
-static bool keep_all(lh_slice name, void *context)
-{
-    (void)name;
-    (void)context;
-    return false;
-}
-
-static lh_status use_buffers(void)
+static lh_status use_base64url(void)
 {
     LH_CLEANUP(lh_buf_fini) struct lh_buf text = LH_BUF_EMPTY;
-    LH_TRY(lh_base64url_add(&text, LH_SLICE_LITERAL("bytes")));
-    return lh_cookie_filter(LH_SLICE_LITERAL("a=1; b=2"), keep_all, NULL, &text);
+    return lh_base64url_add(&text, LH_SLICE_LITERAL("bytes"));
 }
 
 /* Fails each allocation of the scenario; returns how many times that was noticed. */
@@ -76,10 +67,10 @@ static void test_json__survives_each_failing_allocation(void **state)
     assert_true(exhaust(use_json) > 20);
 }
 
-static void test_codecs__survive_each_failing_allocation(void **state)
+static void test_base64url__survives_each_failing_allocation(void **state)
 {
     (void)state;
-    assert_true(exhaust(use_buffers) >= 1);
+    assert_true(exhaust(use_base64url) == 1);
 }
 
 int main(void)
@@ -87,7 +78,7 @@ int main(void)
     json_set_alloc_funcs(json_malloc, json_release);
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_json__survives_each_failing_allocation),
-        cmocka_unit_test(test_codecs__survive_each_failing_allocation),
+        cmocka_unit_test(test_base64url__survives_each_failing_allocation),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
