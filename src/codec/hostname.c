@@ -6,7 +6,7 @@
 
 #include "base/banned.h"
 
-#define PORT_MAX 65535U
+#define PORT_MAX   65535U
 #define IPV4_PARTS 4U
 
 /* Takes ":port" off the end. A port is written without leading zeros and is not 0. */

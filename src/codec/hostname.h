@@ -10,7 +10,7 @@
 
 /* RFC 1035 §2.3.4, without the trailing dot. */
 #define LH_HOSTNAME_MAX_BYTES 253U
-#define LH_LABEL_MAX_BYTES 63U
+#define LH_LABEL_MAX_BYTES    63U
 
 struct lh_hostname {
     uint8_t len;

@@ -14,7 +14,7 @@
 #define BLOCK_BYTES 16U
 /* What derives the key, and what GCM takes. */
 #define DERIVE_NONCE_BYTES 12U
-#define GCM_NONCE_BYTES 12U
+#define GCM_NONCE_BYTES    12U
 _Static_assert(DERIVE_NONCE_BYTES + GCM_NONCE_BYTES == LH_AEAD_NONCE_BYTES, "nonce has two parts");
 
 /* The constant of CMAC's subkeys for 128-bit blocks (NIST SP 800-38B §5.3). */

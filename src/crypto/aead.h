@@ -11,7 +11,7 @@
 #include "crypto/crypto.h"
 
 #define LH_AEAD_NONCE_BYTES 24U
-#define LH_AEAD_TAG_BYTES 16U
+#define LH_AEAD_TAG_BYTES   16U
 /* What sealing adds: nonce in front, tag behind. */
 #define LH_AEAD_OVERHEAD_BYTES (LH_AEAD_NONCE_BYTES + LH_AEAD_TAG_BYTES)
 /* Commitment to a key: 256 bits, so that two keys with one commitment cost 2^128. */

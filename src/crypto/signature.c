@@ -18,7 +18,7 @@
 #define SIGNING_KEY_MAGIC 0x4c48534bU /* "LHSK" */
 
 /* SEC 1 §2.3.3: 0x04 ‖ X ‖ Y. */
-#define POINT_BYTES (1U + 2U * LH_ES256_COORDINATE_BYTES)
+#define POINT_BYTES        (1U + 2U * LH_ES256_COORDINATE_BYTES)
 #define POINT_UNCOMPRESSED 0x04U
 
 /* DER of two integers of 33 bytes at most: 2 + 2 × (2 + 33), rounded up. */

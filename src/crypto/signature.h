@@ -8,7 +8,7 @@
 #include "base/buf.h"
 #include "crypto/crypto.h"
 
-#define LH_ES256_SIGNATURE_BYTES 64U
+#define LH_ES256_SIGNATURE_BYTES  64U
 #define LH_ES256_COORDINATE_BYTES 32U
 
 /* A P-256 key pair, or a public key alone. Borrows the lh_crypto it was made with: free it first.

@@ -21,7 +21,7 @@
 #define WRITE_QUEUE_MAGIC 0x57725175U
 
 /* Urgent writes that may wait, and how many go in one batch: each is a transaction of its own. */
-#define URGENT_MAX 256U
+#define URGENT_MAX   256U
 #define URGENT_BATCH 32U
 
 _Static_assert(sizeof(struct lh_session_key) == LH_SESSION_KEY_BYTES,

@@ -11,7 +11,7 @@
 /* Seeds are small by design; a larger file is a mistake. */
 #define SEED_MAX_BYTES ((size_t)256 * 1024)
 /* Longer seeds are cut at this many lengths only, so that the replay stays a matter of seconds. */
-#define CUTS_MAX ((size_t)4096)
+#define CUTS_MAX   ((size_t)4096)
 #define PATH_BYTES 4096
 
 static void feed(const uint8_t *bytes, size_t len)

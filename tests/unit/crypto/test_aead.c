@@ -124,7 +124,7 @@ static void test_aead__matches_the_hash_accumulated_over_10000_inputs(void **sta
 /* --- What does not open --- */
 
 #define PLAINTEXT_BYTES 40U
-#define SEALED_BYTES (LH_AEAD_OVERHEAD_BYTES + PLAINTEXT_BYTES)
+#define SEALED_BYTES    (LH_AEAD_OVERHEAD_BYTES + PLAINTEXT_BYTES)
 
 static const uint8_t zeros[SEALED_BYTES];
 

@@ -6,7 +6,7 @@
 
 #include "store/write_queue.h"
 
-#define NOW_MS FAKE_HOST_NOW_MS
+#define NOW_MS      FAKE_HOST_NOW_MS
 #define TOUCHES_MAX 300U
 
 struct fixture {
