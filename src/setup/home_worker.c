@@ -133,5 +133,7 @@ void lh_home_tick(struct lh_home *home)
                lh_status_text(status));
     }
     home->has_node_keys_failed = has_failed;
+    /* Keys that nobody asks for any more reach their age here, not at their next use. */
+    lh_datakey_cache_expire(home->datakeys);
     lh_jobs_tick(&home->jobs);
 }
