@@ -24,8 +24,8 @@ struct lh_home;
  * path       the home's directory.
  * host       borrowed for the home's life.
  * out_error  on failure one line that says what is wrong and what to do.
- * Errors: UNREADABLE, UNSAFE_FILE, REGISTRY_DOWN, COUNTERS_DOWN, STORE_DOWN, KEY_DOWN,
- * CLOCK_DOWN, FUTURE_FORMAT, NO_MEMORY, CRYPTO.
+ * Errors: UNREADABLE, UNSAFE_FILE, INVALID (a setting), REGISTRY_DOWN, COUNTERS_DOWN, STORE_DOWN,
+ * KEY_DOWN, CLOCK_DOWN, FUTURE_FORMAT, TAMPERED, NO_MEMORY, CRYPTO.
  */
 LH_PUBLIC LH_MUST_USE lh_status lh_home_open_worker(const char *path, const struct lh_host *host,
                                                     struct lh_home **out_home,

@@ -86,7 +86,9 @@ static lh_status read_settings(struct lh_home *home, char *out_error)
 
 static enum lh_lock_policy lock_policy_of(const struct lh_home *home)
 {
-    return home->settings.locked_memory == 0 ? LH_LOCK_REQUIRED : LH_LOCK_BEST_EFFORT;
+    /* An operator's command lives for a moment, and must work where little may be locked. */
+    bool is_required = home->settings.locked_memory == 0 && !home->is_operator;
+    return is_required ? LH_LOCK_REQUIRED : LH_LOCK_BEST_EFFORT;
 }
 
 static lh_status open_registry(struct lh_home *home, bool is_read_only)

@@ -23,6 +23,7 @@ struct lh_home {
     uint32_t magic;
     struct lh_home_layout layout;
     struct lh_settings settings;
+    bool is_operator;           /* opened for acts, not for a worker */
     const struct lh_host *host; /* borrowed, or &blocking.host */
     struct lh_clock clock;
     struct lh_crypto *crypto;

@@ -33,6 +33,7 @@ static lh_status open_operator(struct lh_home *home, const char *path, const str
 {
     lh_blocking_host_init(&home->blocking, log);
     home->host = &home->blocking.host;
+    home->is_operator = true;
     const struct lh_home_options options = {.path = path, .is_read_only = false};
     LH_TRY(lh_home_open_base(home, &options, out_error));
     if (needs_sessions) {
