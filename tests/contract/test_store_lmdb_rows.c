@@ -4,10 +4,11 @@
  */
 #include "contract/lmdb_raw.h"
 
-#define HEAD_BYTES  56U
-#define ROW_MAX     2000U
-#define SESSION_KEY (1 + LH_SESSION_KEY_BYTES)
-#define LONGEST_ROW (HEAD_BYTES + LH_SESSION_KEY_BYTES + LH_STORE_RECORD_MAX_BYTES)
+#define HEAD_BYTES    60U
+#define LENGTH_OFFSET 7U /* the last byte of the record's length */
+#define ROW_MAX       2000U
+#define SESSION_KEY   (1 + LH_SESSION_KEY_BYTES)
+#define LONGEST_ROW   (HEAD_BYTES + LH_SESSION_KEY_BYTES + LH_STORE_RECORD_MAX_BYTES)
 
 static int open_fixture(void **state)
 {
@@ -135,6 +136,18 @@ static void test_lmdb_row__longer_than_any_that_we_write_is_refused(void **state
     expect_tampered(fixture);
 }
 
+static void test_lmdb_row__of_another_length_than_it_says_is_refused(void **state)
+{
+    struct fixture *fixture = *state;
+    static const size_t lengths[] = {HEAD_BYTES + 1, HEAD_BYTES + 41, HEAD_BYTES + 43, ROW_MAX};
+    for (size_t i = 0; i < sizeof(lengths) / sizeof(lengths[0]); i++) {
+        damage(fixture, SIZE_MAX, 0, lengths[i]);
+        expect_tampered(fixture);
+    }
+    damage(fixture, LENGTH_OFFSET, 41, 0);
+    expect_tampered(fixture);
+}
+
 static void test_lmdb_row__with_a_nonsense_head_is_refused(void **state)
 {
     struct fixture *fixture = *state;
@@ -151,8 +164,8 @@ static void test_lmdb_row__with_a_nonsense_head_is_refused(void **state)
 static void test_lmdb_row__too_short_for_its_echo_is_refused(void **state)
 {
     struct fixture *fixture = *state;
-    for (size_t length = 1; length <= LH_SESSION_KEY_BYTES; length += 7) {
-        damage(fixture, SIZE_MAX, 0, HEAD_BYTES + length);
+    for (uint8_t length = 1; length <= LH_SESSION_KEY_BYTES; length = (uint8_t)(length + 5)) {
+        damage(fixture, LENGTH_OFFSET, length, HEAD_BYTES + length);
         assert_status(load(fixture->store, 2), LH_TAMPERED);
     }
 }
@@ -355,6 +368,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         CASE(test_lmdb_row__of_any_length_below_its_head_is_refused),
         CASE(test_lmdb_row__longer_than_any_that_we_write_is_refused),
+        CASE(test_lmdb_row__of_another_length_than_it_says_is_refused),
         CASE(test_lmdb_row__with_a_nonsense_head_is_refused),
         CASE(test_lmdb_row__too_short_for_its_echo_is_refused),
         CASE(test_lmdb_row__copied_to_another_place_is_foreign),

@@ -8,9 +8,13 @@
 
 #include "base/banned.h"
 
-/* The head of a row: format, kind, flags, 0, idle, generation, absolute end, last touch, filed, user. */
+/*
+ * The head of a row: format, kind, flags, 0, length of the record, idle, generation, absolute end,
+ * last touch, filed, user. The length is there once more so that a damaged page which says
+ * otherwise is noticed before what lies behind the row is read.
+ */
 #define ROW_FORMAT      1U
-#define ROW_HEAD_BYTES  (4U + 4U + 4U * 8U + LH_USER_TAG_BYTES)
+#define ROW_HEAD_BYTES  (4U + 2U * 4U + 4U * 8U + LH_USER_TAG_BYTES)
 #define ROW_MAX_BYTES   (ROW_HEAD_BYTES + LH_SESSION_KEY_BYTES + LH_STORE_RECORD_MAX_BYTES)
 
 #define ROW_RECORD      1U
@@ -30,7 +34,8 @@ static MDB_val value_of(const void *bytes, size_t len)
 
 /* --- One row --------------------------------------------------------------------------------- */
 
-static lh_status read_head(struct lh_cursor *cursor, struct lh_lmdb_row *out_row)
+static lh_status read_head(struct lh_cursor *cursor, struct lh_lmdb_row *out_row,
+                           uint32_t *out_record_len)
 {
     uint8_t format;
     uint8_t kind;
@@ -48,6 +53,7 @@ static lh_status read_head(struct lh_cursor *cursor, struct lh_lmdb_row *out_row
     row->kind = kind == ROW_RECORD ? LH_PLACE_RECORD : LH_PLACE_TOMBSTONE;
     row->is_quarantined = (flags & FLAG_QUARANTINE) != 0;
     row->has_user = (flags & FLAG_USER) != 0;
+    LH_TRY(lh_cursor_u32(cursor, out_record_len));
     LH_TRY(lh_cursor_u32(cursor, &row->idle_s));
     LH_TRY(lh_cursor_u64(cursor, &row->generation));
     LH_TRY(lh_cursor_u64(cursor, &row->absolute_end_ms));
@@ -60,10 +66,11 @@ lh_status lh_lmdb_row_read(lh_slice value, struct lh_lmdb_row *out_row)
 {
     LH_ENSURE(value.len >= ROW_HEAD_BYTES && value.len <= ROW_MAX_BYTES, LH_TAMPERED);
     struct lh_cursor cursor = lh_cursor_over(value);
-    LH_TRY(read_head(&cursor, out_row));
+    uint32_t record_len;
+    LH_TRY(read_head(&cursor, out_row, &record_len));
+    LH_ENSURE(cursor.rest.len == record_len, LH_TAMPERED);
+    LH_ENSURE((record_len > 0) == (out_row->row.kind == LH_PLACE_RECORD), LH_TAMPERED);
     out_row->row.record = cursor.rest;
-    bool has_record = out_row->row.record.len > 0;
-    LH_ENSURE(has_record == (out_row->row.kind == LH_PLACE_RECORD), LH_TAMPERED);
     return lh_ok();
 }
 
@@ -75,6 +82,7 @@ static uint8_t *write_head(uint8_t *out, const struct lh_store_row *row, uint64_
     *out++ =
         (uint8_t)((row->is_quarantined ? FLAG_QUARANTINE : 0U) | (row->has_user ? FLAG_USER : 0U));
     *out++ = 0;
+    out = lh_wire_put_u32(out, (uint32_t)row->record.len);
     out = lh_wire_put_u32(out, row->idle_s);
     out = lh_wire_put_u64(out, row->generation);
     out = lh_wire_put_u64(out, row->absolute_end_ms);
