@@ -123,15 +123,11 @@ lh_status lh_aead_seal_with_nonce(struct lh_crypto *crypto, const struct lh_key 
 {
     LH_ENSURE(plaintext.len <= INT_MAX - LH_AEAD_OVERHEAD_BYTES && aad.len <= INT_MAX,
               LH_TOO_LARGE);
-    size_t len_before = out->len;
-    uint8_t *room;
-    LH_TRY(lh_buf_add_room(out, LH_AEAD_OVERHEAD_BYTES + plaintext.len, &room));
-    lh_status status = seal_into(crypto, key, nonce, aad, plaintext, room);
-    if (!lh_is_ok(status)) {
-        lh_wipe(room, LH_AEAD_OVERHEAD_BYTES + plaintext.len);
-        out->len = len_before;
-    }
-    return status;
+    size_t sealed_len = LH_AEAD_OVERHEAD_BYTES + plaintext.len;
+    LH_TRY(lh_buf_reserve(out, sealed_len));
+    LH_TRY(seal_into(crypto, key, nonce, aad, plaintext, out->ptr + out->len));
+    out->len += sealed_len;
+    return lh_ok();
 }
 
 lh_status lh_aead_seal(struct lh_crypto *crypto, const struct lh_key *key, lh_slice aad,

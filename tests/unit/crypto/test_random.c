@@ -121,11 +121,17 @@ static void test_random__fails_closed(void **state)
     (void)state;
     struct lh_crypto *crypto = NULL;
     uint8_t bytes[DRAW_BYTES];
+    uint8_t large[512];
     RAND_METHOD broken = {.bytes = fail_to_generate};
     assert_ok(lh_crypto_new(&crypto));
+    assert_ok(lh_random(crypto, bytes, 1));
+    for (unsigned i = 0; i < 7; i++) { /* what is left of the batch is less than a large draw */
+        assert_ok(lh_random(crypto, large, sizeof(large)));
+    }
     assert_int_equal(RAND_set_rand_method(&broken), 1);
-    assert_fails_closed(crypto, DRAW_BYTES);
+    assert_fails_closed(crypto, sizeof(large));
     assert_fails_closed(crypto, DRAW_BYTES); /* and does not serve what half a refill left */
+    assert_fails_closed(crypto, 1);
     assert_fails_closed(crypto, LH_RANDOM_MAX_BYTES);
     assert_int_equal(RAND_set_rand_method(NULL), 1);
     assert_ok(lh_random(crypto, bytes, sizeof(bytes)));
