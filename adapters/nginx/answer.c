@@ -40,7 +40,7 @@ ngx_int_t
 ngx_http_leasehold_refuse(ngx_http_request_t *r, ngx_http_leasehold_verdict_t *verdict)
 {
     ngx_int_t            rc;
-    ngx_uint_t           status;
+    ngx_uint_t           status, was_answered;
     struct lh_decision  *decision;
 
     decision = &verdict->decision;
@@ -50,8 +50,19 @@ ngx_http_leasehold_refuse(ngx_http_request_t *r, ngx_http_leasehold_verdict_t *v
     ngx_log_debug3(NGX_LOG_DEBUG_HTTP, r->connection->log, 0, "leasehold refuses: %ui %s \"%V\"",
                    status, lh_reason_name(decision->reason), &r->uri);
 
-    if (r == r->main && ngx_http_leasehold_answer_headers(r, verdict) != NGX_OK) {
+    was_answered = verdict->is_answered;
+
+    /* a subrequest's headers go nowhere, but auth_request takes the challenge from them */
+    if (r != r->main) {
+        verdict->is_answered = 0;
+    }
+
+    if (ngx_http_leasehold_answer_headers(r, verdict) != NGX_OK) {
         return NGX_HTTP_INTERNAL_SERVER_ERROR;
+    }
+
+    if (r != r->main) {
+        verdict->is_answered = was_answered;
     }
 
     if (r != r->main || ngx_http_leasehold_has_error_page(r, status)) {

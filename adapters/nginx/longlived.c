@@ -82,6 +82,13 @@ ngx_http_leasehold_close(ngx_http_request_t *r)
     ngx_http_set_log_request(c->log, r);
     ngx_log_error(NGX_LOG_INFO, c->log, 0, "leasehold: session has ended, closing");
 
+    /*
+     * The cleanup of an upstream finalizes the request once more. With one count that ends it
+     * there: a kept-alive connection whose answer never ends, and a request that is freed under
+     * our hands. One more count lets the termination come to its own end.
+     */
+    r->main->count++;
+
     ngx_http_finalize_request(r, NGX_ERROR);
     ngx_http_run_posted_requests(c);
 }

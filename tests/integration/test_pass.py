@@ -54,7 +54,7 @@ def test_without_a_credential_there_is_one_answer(gateway, echo, acme, globex):
 def test_all_causes_of_a_401_look_the_same(gateway, echo, home, acme, globex):
     revoked = home.session('acme')
     home.revoke(revoked)
-    forged = acme.cookie[:-1] + ('A' if acme.cookie[-1] != 'A' else 'B')
+    forged = acme.cookie[:-10] + ('A' if acme.cookie[-10] != 'A' else 'B') + acme.cookie[-9:]
     causes = {
         'no_credential': dict(tenant='acme'),
         'bad_mac': dict(tenant='acme', headers=[('Cookie', forged)]),
