@@ -62,7 +62,7 @@ ngx_http_leasehold_refuse(ngx_http_request_t *r, ngx_http_leasehold_verdict_t *v
     }
 
     if (r != r->main) {
-        verdict->is_answered = was_answered;
+        verdict->is_answered = was_answered ? 1 : 0;
     }
 
     if (r != r->main || ngx_http_leasehold_has_error_page(r, status)) {
