@@ -116,6 +116,11 @@ static int start_thread(struct lh_lane_thread *thread)
 
     pthread_attr_setdetachstate(&attr, PTHREAD_CREATE_DETACHED);
     sigfillset(&all);
+    /* Faults of the thread's own are its own: blocked, they would kill without a word. */
+    const int faults[] = {SIGSEGV, SIGBUS, SIGFPE, SIGILL, SIGABRT};
+    for (size_t i = 0; i < sizeof(faults) / sizeof(faults[0]); i++) {
+        sigdelset(&all, faults[i]);
+    }
     pthread_sigmask(SIG_BLOCK, &all, &before);
     error = pthread_create(&id, &attr, run_lane, thread);
     pthread_sigmask(SIG_SETMASK, &before, NULL);
