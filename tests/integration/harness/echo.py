@@ -69,6 +69,10 @@ class Echo:
         self.thread.start()
 
     def close(self):
+        # A thread that still accepts would take over the number of the closed descriptor, and with it
+        # the requests of the next one: wake it, and wait until it is gone.
+        self.listener.shutdown(socket.SHUT_RDWR)
+        self.thread.join()
         self.listener.close()
         with self.lock:
             connections = list(self.connections)
