@@ -22,7 +22,7 @@ class Session:
     def __init__(self, tenant, made):
         self.tenant = tenant
         self.cookie = made['cookie']
-        self.reference = made['ref']
+        self.reference = made['reference']
         self.name, self.value = self.cookie.split('=', 1)
 
     @property
