@@ -33,7 +33,6 @@ struct lh_call_cookies {
     lh_slice suffixed;    /* value of "__Host-lh-<uid>"; valid with suffixed_count */
     unsigned plain_count; /* how often it came */
     unsigned suffixed_count;
-    unsigned ours_count; /* cookies of ours, of whatever tenant */
     lh_slice rest; /* all cookies but ours */
 };
 

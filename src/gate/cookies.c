@@ -41,7 +41,6 @@ static void read_header(struct lh_gate_call *call, lh_slice value, lh_slice suff
     struct lh_cookie_pair pair;
     while (lh_cookie_next(&walk, &pair)) {
         if (call->policy->takes_cookie && lh_cookie_is_ours(pair.name)) {
-            call->cookies.ours_count++;
             note_ours(&call->cookies, &pair, suffixed_name);
         } else {
             lh_cookie_line_add(kept, pair.whole);

@@ -162,23 +162,10 @@ static void adopt(struct lh_gate_call *call, const struct claims *claims)
     call->decision->uid = lh_slice_of(call->uid_text, sizeof(call->uid_text));
 }
 
-/*
- * A request that names no tenant and brings no credential has nothing to decide: where the
- * location is optional, it passes as nobody.
- */
-static bool is_nobody(struct lh_gate_call *call)
-{
-    return lh_call_may_be_anonymous(call) &&
-           lh_is_ok(lh_call_read_cookies(call, LH_SLICE_EMPTY)) && call->cookies.ours_count == 0;
-}
-
 enum lh_step_flow lh_step_find_tenant(struct lh_gate_call *call)
 {
     struct lh_tenant_hint hint;
     lh_status status = extract(call, &hint);
-    if (status.code == LH_ABSENT && is_nobody(call)) {
-        return lh_call_pass_anonymous(call, LH_REASON_ANONYMOUS);
-    }
     if (!lh_is_ok(status)) {
         return lh_call_refuse(call, reason_of_extract(status));
     }

@@ -62,24 +62,6 @@ static void test_optional__an_unproved_header_names_no_tenant(void **state)
     sent_fini(&sent);
 }
 
-/* Nothing to decide; but a cookie that nobody can judge is no reason to let it pass. */
-static void test_optional__no_tenant_and_no_credential_is_nobody(void **state)
-{
-    struct installation *all = *state;
-    struct lh_gate_policy policy = optional_policy(false);
-    struct sent sent;
-    sent_init(&sent, "gateway.test");
-    assert_reason(sent_decide(&sent, all, &policy), ANONYMOUS);
-    assert_anonymous(&sent);
-    assert_null(sent_injected(&sent, "X-Tenant-ID"));
-    sent_fini(&sent);
-
-    sent_init(&sent, "gateway.test");
-    sent_add(&sent, "Cookie", "__Host-lh=AAAA");
-    assert_reason(sent_decide(&sent, all, &policy), TENANT_MISSING);
-    sent_fini(&sent);
-}
-
 static void test_optional__a_live_session_passes_as_itself(void **state)
 {
     struct installation *all = *state;
@@ -345,7 +327,6 @@ int main(void)
     const struct CMUnitTest tests[] = {
         GATE_TEST(test_optional__without_credential_is_anonymous),
         GATE_TEST(test_optional__an_unproved_header_names_no_tenant),
-        GATE_TEST(test_optional__no_tenant_and_no_credential_is_nobody),
         GATE_TEST(test_optional__a_live_session_passes_as_itself),
         GATE_TEST(test_optional__an_invalid_cookie_is_401),
         GATE_TEST(test_optional__an_invalid_cookie_may_pass_and_is_deleted),
