@@ -291,6 +291,6 @@ def test_each_server_has_its_own_policy(start, echo, acme, globex):
     assert gateway.ask(tenant='acme').status == 401
     with gateway.connect(gateway.second_port) as connection:
         from harness import http1
-        connection.send(http1.request())
+        connection.send(http1.request(headers=[('X-Tenant-ID', 'acme')]))
         assert connection.read().status == 200
     assert echo.taken()[0].one('X-Session-Mode') == 'anonymous'
