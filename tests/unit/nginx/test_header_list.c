@@ -14,6 +14,8 @@ struct fake_memory {
 };
 
 static struct fake_memory *taken;
+/* What runs when the pool dies, as in nginx; the sanitizer build frees its memory by it. */
+static ngx_pool_cleanup_t *cleanups;
 
 static void *take(size_t size)
 {
@@ -34,9 +36,11 @@ void *ngx_palloc(ngx_pool_t *pool, size_t size)
 
 ngx_pool_cleanup_t *ngx_pool_cleanup_add(ngx_pool_t *pool, size_t size)
 {
+    ngx_pool_cleanup_t *cleanup = take(sizeof(ngx_pool_cleanup_t) + size);
     (void)pool;
-    /* What the module's own allocations hang on here stays until the process ends. */
-    return take(sizeof(ngx_pool_cleanup_t) + size);
+    cleanup->next = cleanups;
+    cleanups = cleanup;
+    return cleanup;
 }
 
 void *ngx_list_push(ngx_list_t *list)
@@ -56,6 +60,11 @@ void *ngx_list_push(ngx_list_t *list)
 static int free_memory(void **state)
 {
     (void)state;
+    for (; cleanups != NULL; cleanups = cleanups->next) {
+        if (cleanups->handler != NULL) {
+            cleanups->handler(cleanups->data);
+        }
+    }
     while (taken != NULL) {
         struct fake_memory *next = taken->next;
         free(taken);
