@@ -10,9 +10,12 @@
 
 /* --- Lists ------------------------------------------------------------------------------------ */
 
-/* Reads one element, as the registry spells it. false: it complained. */
-typedef bool (*read_element_fn)(struct lh_policy_reader *reader, const struct lh_yaml_node *node,
-                                struct lh_buf *out_text);
+/*
+ * Appends one element as the registry spells it; nothing, if it complained.
+ * Errors: NO_MEMORY, TOO_LARGE.
+ */
+typedef lh_status (*read_element_fn)(struct lh_policy_reader *reader,
+                                     const struct lh_yaml_node *node, struct lh_buf *out_text);
 
 static bool is_before(const struct lh_admin_texts *list, lh_slice text)
 {
@@ -34,7 +37,10 @@ static lh_status read_elements(struct lh_policy_reader *reader, const struct lh_
     struct lh_admin_texts texts = {items, 0};
     for (const struct lh_yaml_node *node = list->first; node != NULL; node = node->next) {
         LH_CLEANUP(lh_buf_fini) struct lh_buf text = LH_BUF_EMPTY;
-        if (!lh_policy_is_text(reader, node, what) || !read_element(reader, node, &text)) {
+        if (lh_policy_is_text(reader, node, what)) {
+            LH_TRY(read_element(reader, node, &text));
+        }
+        if (text.len == 0) {
             continue;
         }
         if (is_before(&texts, lh_buf_view(&text))) {
@@ -63,43 +69,43 @@ static lh_status read_list(struct lh_policy_reader *reader, const struct lh_yaml
 }
 
 /* The acts' own parsers explain through the handle; that line becomes the mistake's. */
-static bool complain_as_admin(struct lh_policy_reader *reader, const struct lh_yaml_node *node)
+static lh_status complain_as_admin(struct lh_policy_reader *reader, const struct lh_yaml_node *node)
 {
     lh_policy_complain(reader, node->at, "%s", reader->admin->why);
     reader->admin->why[0] = '\0';
-    return false;
+    return lh_ok();
 }
 
-static bool read_alias(struct lh_policy_reader *reader, const struct lh_yaml_node *node,
-                       struct lh_buf *out_text)
+static lh_status read_alias(struct lh_policy_reader *reader, const struct lh_yaml_node *node,
+                            struct lh_buf *out_text)
 {
     struct lh_tenant_id id;
     if (!lh_is_ok(lh_admin_parse_id(reader->admin, node->text, &id))) {
         return complain_as_admin(reader, node);
     }
-    return lh_is_ok(lh_buf_add(out_text, lh_tenant_id_view(&id)));
+    return lh_buf_add(out_text, lh_tenant_id_view(&id));
 }
 
-static bool read_domain(struct lh_policy_reader *reader, const struct lh_yaml_node *node,
-                        struct lh_buf *out_text)
+static lh_status read_domain(struct lh_policy_reader *reader, const struct lh_yaml_node *node,
+                             struct lh_buf *out_text)
 {
     struct lh_hostname name;
     if (!lh_is_ok(lh_admin_parse_domain(reader->admin, node->text, &name))) {
         return complain_as_admin(reader, node);
     }
-    return lh_is_ok(lh_buf_add(out_text, lh_hostname_view(&name)));
+    return lh_buf_add(out_text, lh_hostname_view(&name));
 }
 
-static bool read_scope(struct lh_policy_reader *reader, const struct lh_yaml_node *node,
-                       struct lh_buf *out_text)
+static lh_status read_scope(struct lh_policy_reader *reader, const struct lh_yaml_node *node,
+                            struct lh_buf *out_text)
 {
     if (!lh_principal_is_token(node->text)) {
         lh_policy_complain(reader, node->at,
                            "a scope is 1 to 255 printable ASCII characters without space, comma, "
                            "quote or backslash");
-        return false;
+        return lh_ok();
     }
-    return lh_is_ok(lh_buf_add(out_text, node->text));
+    return lh_buf_add(out_text, node->text);
 }
 
 /* --- Keys of a tenant ------------------------------------------------------------------------- */

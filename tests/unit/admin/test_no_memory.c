@@ -1,0 +1,99 @@
+/*
+ * Acts when memory runs out: each allocation fails in turn. An act is then done or not done, and
+ * what it says is true.
+ */
+#include "applying.h"
+
+#include "support/failing_alloc.h"
+
+/* More allocations than any act here makes. */
+#define ALLOCATIONS_MAX 4000U
+
+/*
+ * Whether the nth allocation of an act failed: the act, and false when it made fewer.
+ * failing_alloc_count counts on after the failure.
+ */
+static bool has_failed(size_t nth)
+{
+    size_t count = failing_alloc_count();
+    failing_alloc_at(0);
+    return count >= nth;
+}
+
+static void test_tenant_add__is_done_or_not_done_without_memory(void **state)
+{
+    struct made_home *made = *state;
+    struct shown_tenant shown;
+    size_t nth = 1;
+    for (bool goes_on = true; goes_on; nth++) {
+        char id[32];
+        (void)snprintf(id, sizeof(id), "tenant-%zu", nth);
+        failing_alloc_at(nth);
+        lh_status added = add_tenant(made, id, NULL, NULL, NULL);
+        goes_on = has_failed(nth);
+        lh_status found = show_tenant(made, id, &shown);
+        if (lh_is_ok(added)) {
+            assert_ok(found);
+        }
+        assert_true(nth < ALLOCATIONS_MAX);
+    }
+    assert_true(nth > 10);
+}
+
+static void test_session_revoke__is_true_to_its_word_without_memory(void **state)
+{
+    struct made_home *made = *state;
+    struct made_session session;
+    struct shown_session shown;
+    size_t nth = 1;
+    for (bool goes_on = true; goes_on; nth++) {
+        assert_ok(make_session(made, "acme", "alice", &session));
+        failing_alloc_at(nth);
+        lh_status revoked = lh_admin_session_revoke(made->admin, S("acme"), S(session.ref));
+        goes_on = has_failed(nth);
+        lh_status shows = show_session(made, "acme", session.ref, &shown);
+        if (lh_is_ok(revoked)) {
+            assert_status(shows, LH_REVOKED);
+        }
+        assert_true(nth < ALLOCATIONS_MAX);
+    }
+    assert_true(nth > 5);
+}
+
+static void test_apply__is_done_or_not_done_without_memory(void **state)
+{
+    struct made_home *made = *state;
+    struct applied applied;
+    struct shown_tenant shown;
+    size_t nth = 1;
+    for (bool goes_on = true; goes_on; nth++) {
+        char text[256];
+        (void)snprintf(text, sizeof(text),
+                       "tenants:\n  new-%zu: {tier: free}\n  acme: {rbac: {r: [s%zu]}}\n", nth,
+                       nth);
+        char id[32], role[32];
+        (void)snprintf(id, sizeof(id), "new-%zu", nth);
+        (void)snprintf(role, sizeof(role), "r=s%zu;", nth);
+        failing_alloc_at(nth);
+        lh_status done = apply_text(made, text, false, false, &applied);
+        goes_on = has_failed(nth);
+        bool is_there = lh_is_ok(show_tenant(made, id, &shown));
+        assert_ok(show_tenant(made, "acme", &shown));
+        assert_int_equal(strcmp(shown.roles, role) == 0, is_there);
+        if (lh_is_ok(done)) {
+            assert_true(is_there);
+        }
+        assert_true(nth < ALLOCATIONS_MAX);
+    }
+    assert_true(nth > 20);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        WITH_HOME(test_tenant_add__is_done_or_not_done_without_memory),
+        WITH_HOME(test_session_revoke__is_true_to_its_word_without_memory),
+        WITH_HOME(test_apply__is_done_or_not_done_without_memory),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
