@@ -43,9 +43,10 @@ def make_folder():
 
 class Gateway:
     """server: what the one server block says; http, main: added to those blocks. In all of them
-    $upstream is the echo service, $folder this gateway's own folder, $second_port another port."""
+    $upstream is the echo service, $folder this gateway's own folder, $second_port another port. One
+    worker writes its log in the order of requests; tests of several ask for them."""
 
-    def __init__(self, home, echo, server=None, http='', main='', workers=2, listen='', user=None,
+    def __init__(self, home, echo, server=None, http='', main='', workers=1, listen='', user=None,
                  is_home_set=True):
         self.home = home
         self.echo = echo
