@@ -27,7 +27,7 @@ run: ## gateway, two demo tenants and an echo service on PORT, until Ctrl-C
 test: deps ## everything once with sanitizers, then a smoke test of the plain build
 	@tools/test
 
-test-full: deps ## test, and the long ones: crash, torture, power loss, fuzzing
+test-full: deps ## test, and the suites long and torture (empty so far)
 	@tools/test --full
 
 asan: deps ## only the sanitizer build, with unit and contract tests
