@@ -1,6 +1,7 @@
 /*
- * Periodic jobs on the write lane, each claimed by a lock file. A lock, and not a worker's
- * number: while a reload drains old workers two processes have the same number.
+ * Periodic jobs on the write lane. What one process does for all is claimed by a lock file: a
+ * lock, and not a worker's number, for while a reload drains old workers two processes have the
+ * same number.
  */
 #include "setup/jobs.h"
 
@@ -17,11 +18,11 @@
 
 static const struct job_row {
     const char *name;
-    const char *lock_name;
+    const char *lock_name; /* NULL: each process does it for itself */
 } job_rows[LH_JOB_COUNT] = {
     [LH_JOB_SYNC] = {"sync", "sync.lock"},
     [LH_JOB_SWEEP] = {"sweep", "sweep.lock"},
-    [LH_JOB_MAINTAIN] = {"maintenance", "maintenance.lock"},
+    [LH_JOB_MAINTAIN] = {"maintenance", NULL},
 };
 
 static lh_status sweep(struct lh_job *job)
@@ -87,7 +88,7 @@ lh_status lh_jobs_open(struct lh_jobs *jobs, struct lh_store *store, const struc
 /* Takes the job if nobody has it. The lock lives as long as the descriptor. */
 static bool claim_job(struct lh_job *job)
 {
-    if (job->lock_fd >= 0) {
+    if (job->lock_fd >= 0 || job_rows[job->kind].lock_name == NULL) {
         return true;
     }
     int fd = openat(job->jobs->run_fd, job_rows[job->kind].lock_name,

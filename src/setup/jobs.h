@@ -1,7 +1,8 @@
 /*
  * What the session store needs now and then: sync, sweep, maintenance. Of all processes that
- * have the home open one does each job: the one that holds its lock file, for its life. Reloads
- * and second instances overlap; a job moves on when its holder is gone.
+ * have the home open one syncs and one sweeps: the one that holds the job's lock file, for its
+ * life. Reloads and second instances overlap; a job moves on when its holder is gone. Maintenance
+ * is also about this process' own view of the store: each does it.
  */
 #ifndef LH_SETUP_JOBS_H
 #define LH_SETUP_JOBS_H
@@ -19,7 +20,7 @@ struct lh_job {
     struct lh_task task; /* first: the lane hands it back */
     struct lh_jobs *jobs;
     enum lh_job_kind kind;
-    int lock_fd; /* -1: another process has the job */
+    int lock_fd; /* -1: not ours, or needs no lock */
     uint64_t interval_ms;
     uint64_t due_ms; /* boot clock */
     uint64_t now_ms; /* session time, for the lane */

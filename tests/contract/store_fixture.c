@@ -163,6 +163,11 @@ struct lh_store_counts count_rows(struct lh_store *store)
     return counts;
 }
 
+bool is_long_run(void)
+{
+    return getenv("LH_TEST_LONG") != NULL;
+}
+
 static const char *present_driver;
 
 const char *contract_driver(void)

@@ -54,6 +54,9 @@ size_t sweep_all(struct lh_store *store, uint64_t now_ms);
 /* Counts, which must succeed. */
 struct lh_store_counts count_rows(struct lh_store *store);
 
+/* Whether this is one of the long runs: LH_TEST_LONG is set. */
+bool is_long_run(void);
+
 /* --- Suites over every driver ---------------------------------------------------------------- */
 
 /* Runs the tests once over every row of drivers/drivers.h. returns: the exit code. */

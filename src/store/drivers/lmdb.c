@@ -42,7 +42,7 @@ static lh_status lmdb_load(void *self, struct lh_op *op, const struct lh_session
 {
     (void)op;
     struct lh_lmdb *lmdb = self_of(self);
-    LH_CLEANUP(lh_lmdb_end_read) struct lh_lmdb_read read = {NULL, NULL};
+    LH_CLEANUP(lh_lmdb_end_read) struct lh_lmdb_read read = LH_LMDB_READ_NONE;
     LH_TRY(lh_lmdb_begin_read(lmdb, &read));
     struct lh_lmdb_row found;
     LH_TRY(lh_lmdb_get_row(lmdb, read.txn, key, &found));

@@ -61,9 +61,19 @@ lh_status lh_lmdb_check_alive(const struct lh_lmdb *lmdb)
 
 /* --- Reading --------------------------------------------------------------------------------- */
 
-static int renew_in_larger_map(struct lh_lmdb *lmdb)
+/*
+ * Somebody cleared our slot, taking this process for dead (another PID namespace). The old
+ * transaction is left behind: ending it would free a slot that may be another's by now.
+ */
+static int renew_without_slot(struct lh_lmdb *lmdb, MDB_txn **reader)
 {
-    return lh_is_ok(lh_lmdb_adopt_map(lmdb)) ? mdb_txn_renew(lmdb->reader) : MDB_PANIC;
+    return lh_is_ok(lh_lmdb_take_slot(lmdb, reader)) ? MDB_SUCCESS : MDB_READERS_FULL;
+}
+
+static int renew(struct lh_lmdb *lmdb, MDB_txn **reader)
+{
+    int result = *reader == NULL ? MDB_BAD_RSLOT : mdb_txn_renew(*reader);
+    return result == MDB_BAD_RSLOT ? renew_without_slot(lmdb, reader) : result;
 }
 
 /* The loop's way out of MDB_MAP_RESIZED: only if nobody writes, for it may not wait. */
@@ -73,66 +83,55 @@ static int renew_after_growth(struct lh_lmdb *lmdb)
         return MDB_MAP_RESIZED;
     }
     LH_CLEANUP(lh_lmdb_unlock_writing) struct lh_lmdb *locked = lmdb;
-    return renew_in_larger_map(locked);
+    return lh_is_ok(lh_lmdb_adopt_map(locked)) ? renew(locked, &locked->reader) : MDB_PANIC;
 }
 
-/*
- * Somebody cleared our slot, taking this process for dead (another PID namespace). The old
- * transaction is left behind: ending it would free a slot that may be another's by now.
- */
-static int renew_without_slot(struct lh_lmdb *lmdb)
-{
-    lmdb->reader = NULL;
-    return lh_is_ok(lh_lmdb_take_slot(lmdb)) ? MDB_SUCCESS : MDB_READERS_FULL;
-}
-
-static int renew(struct lh_lmdb *lmdb, bool has_writing)
+static int begin_locked(struct lh_lmdb *lmdb)
 {
     if (lmdb->env == NULL) {
         return MDB_PANIC;
     }
-    if (lmdb->reader == NULL) {
-        return renew_without_slot(lmdb);
-    }
-    int result = mdb_txn_renew(lmdb->reader);
-    if (result == MDB_MAP_RESIZED) {
-        return has_writing ? renew_in_larger_map(lmdb) : renew_after_growth(lmdb);
-    }
-    return result == MDB_BAD_RSLOT ? renew_without_slot(lmdb) : result;
-}
-
-/* has_writing: the caller holds it. */
-static lh_status begin_read(struct lh_lmdb *lmdb, bool has_writing, struct lh_lmdb_read *out_read)
-{
-    (void)lh_lmdb_lock_reading(lmdb);
-    int result = renew(lmdb, has_writing);
-    if (result != MDB_SUCCESS) {
-        lh_status status = lh_lmdb_status(lmdb, result, "begin to read");
-        lh_lmdb_unlock_reading(&lmdb);
-        return status;
-    }
-    *out_read = (struct lh_lmdb_read){lmdb, lmdb->reader};
-    return lh_ok();
+    int result = renew(lmdb, &lmdb->reader);
+    return result == MDB_MAP_RESIZED ? renew_after_growth(lmdb) : result;
 }
 
 lh_status lh_lmdb_begin_read(struct lh_lmdb *lmdb, struct lh_lmdb_read *out_read)
 {
     LH_TRY(lh_lmdb_check_alive(lmdb));
-    return begin_read(lmdb, false, out_read);
+    (void)lh_lmdb_lock_reading(lmdb);
+    int result = begin_locked(lmdb);
+    if (result != MDB_SUCCESS) {
+        lh_status status = lh_lmdb_status(lmdb, result, "begin to read");
+        lh_lmdb_unlock_reading(&lmdb);
+        return status;
+    }
+    *out_read = (struct lh_lmdb_read){lmdb, lmdb->reader, true};
+    return lh_ok();
 }
 
-lh_status lh_lmdb_begin_read_as_writer(struct lh_lmdb *lmdb, struct lh_lmdb_read *out_read)
+lh_status lh_lmdb_begin_view(struct lh_lmdb *lmdb, struct lh_lmdb_read *out_read)
 {
-    return begin_read(lmdb, true, out_read);
+    LH_ENSURE(lmdb->env != NULL, LH_STORE_DOWN);
+    int result = renew(lmdb, &lmdb->view);
+    if (result == MDB_MAP_RESIZED) { /* never inside a write, which began with the newest map */
+        LH_TRY(lh_lmdb_adopt_map_as_writer(lmdb));
+        result = renew(lmdb, &lmdb->view);
+    }
+    LH_TRY(lh_lmdb_status(lmdb, result, "begin to look around"));
+    *out_read = (struct lh_lmdb_read){lmdb, lmdb->view, false};
+    return lh_ok();
 }
 
 void lh_lmdb_end_read(struct lh_lmdb_read *read)
 {
-    if (read->lmdb != NULL) {
-        mdb_txn_reset(read->txn);
-        lh_lmdb_unlock_reading(&read->lmdb);
-        read->lmdb = NULL;
+    if (read->lmdb == NULL) {
+        return;
     }
+    mdb_txn_reset(read->txn);
+    if (read->has_reading) {
+        lh_lmdb_unlock_reading(&read->lmdb);
+    }
+    read->lmdb = NULL;
 }
 
 /* --- Writing --------------------------------------------------------------------------------- */

@@ -38,6 +38,7 @@ struct lh_lmdb {
     MDB_txn *reader; /* with reading: reset and renewed, never ended, so it keeps its slot */
 
     /* With writing. */
+    MDB_txn *view;              /* a reader like it, for the writer's own looking around */
     struct lh_buf scratch;      /* a value that is being changed */
     uint64_t allocated_bytes;   /* of the file; UINT64_MAX: the file system cannot tell */
     bool is_map_full;           /* why the last transaction had no space */
@@ -63,23 +64,31 @@ LH_MUST_USE lh_status lh_lmdb_open_env(struct lh_lmdb *lmdb, bool may_create);
 /* Closes it; nothing may be under way. Does nothing if it is not open. */
 void lh_lmdb_close_env(struct lh_lmdb *lmdb);
 
-/* Makes the reader anew, with a slot of its own. With reading. Errors: STORE_DOWN, NO_MEMORY. */
-LH_MUST_USE lh_status lh_lmdb_take_slot(struct lh_lmdb *lmdb);
+/*
+ * Makes a reader, begun, with a slot of its own.
+ * out_reader  NULL on errors. Errors: STORE_DOWN, NO_MEMORY.
+ */
+LH_MUST_USE lh_status lh_lmdb_take_slot(struct lh_lmdb *lmdb, MDB_txn **out_reader);
 
 /* Whether this process may use it: not a child of the one that opened it. Errors: STORE_DOWN. */
 LH_MUST_USE lh_status lh_lmdb_check_alive(const struct lh_lmdb *lmdb);
 
 /* One read transaction; end it. Short: it holds up the map and old pages. */
 struct lh_lmdb_read {
-    struct lh_lmdb *lmdb;
+    struct lh_lmdb *lmdb; /* NULL: did not begin */
     MDB_txn *txn;
+    bool has_reading;
 };
+
+#define LH_LMDB_READ_NONE ((struct lh_lmdb_read){NULL, NULL, false})
 
 /* Begins; waits for no writer. Errors: STORE_DOWN. */
 LH_MUST_USE lh_status lh_lmdb_begin_read(struct lh_lmdb *lmdb, struct lh_lmdb_read *out_read);
-/* The same for a caller that holds writing; the map may move first. Errors: STORE_DOWN. */
-LH_MUST_USE lh_status lh_lmdb_begin_read_as_writer(struct lh_lmdb *lmdb,
-                                                   struct lh_lmdb_read *out_read);
+/*
+ * The same for a caller that holds writing, also inside his transaction: he sees what that began
+ * with. Keeps no other reader waiting, however long it takes. Errors: STORE_DOWN.
+ */
+LH_MUST_USE lh_status lh_lmdb_begin_view(struct lh_lmdb *lmdb, struct lh_lmdb_read *out_read);
 /* Ends. For LH_CLEANUP too; does nothing if it did not begin. */
 void lh_lmdb_end_read(struct lh_lmdb_read *read);
 

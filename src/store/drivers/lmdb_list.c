@@ -195,7 +195,7 @@ lh_status lh_lmdb_list(void *self, const struct lh_tenant_uid *uid, uint32_t buc
     copy.items = calloc(PAGE_ROWS, sizeof(*copy.items));
     LH_ENSURE(copy.items != NULL, LH_NO_MEMORY);
     {
-        LH_CLEANUP(lh_lmdb_end_read) struct lh_lmdb_read read = {NULL, NULL};
+        LH_CLEANUP(lh_lmdb_end_read) struct lh_lmdb_read read = LH_LMDB_READ_NONE;
         LH_TRY(lh_lmdb_begin_read(self, &read));
         LH_TRY(copy_page(&copy, read.txn, page));
     }
@@ -227,7 +227,7 @@ static void count_value(struct count_walk *walk, const MDB_val *value)
 
 static lh_status count_step(struct count_walk *walk)
 {
-    LH_CLEANUP(lh_lmdb_end_read) struct lh_lmdb_read read = {NULL, NULL};
+    LH_CLEANUP(lh_lmdb_end_read) struct lh_lmdb_read read = LH_LMDB_READ_NONE;
     LH_TRY(lh_lmdb_begin_read(walk->lmdb, &read));
     MDB_cursor *raw;
     LH_TRY(lh_lmdb_status(walk->lmdb, mdb_cursor_open(read.txn, walk->lmdb->rows, &raw), "count"));

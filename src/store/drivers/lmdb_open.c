@@ -15,8 +15,8 @@
 #include "base/banned.h"
 
 /*
- * Slots of processes that may read at a time: one each. Workers, twice over during a reload, the
- * daemon, many CLIs at once. The first to open the environment decides.
+ * Slots of readers: two for each process. Workers, twice over during a reload, the daemon, many
+ * CLIs at once. The first to open the environment decides.
  */
 #define READERS_MAX 1022U
 
@@ -27,25 +27,31 @@
  */
 #define OPEN_FLAGS (MDB_NOTLS | MDB_NORDAHEAD | MDB_NOSYNC)
 
-/* The reader's slot is taken now, so that no later read can find the table full. */
-lh_status lh_lmdb_take_slot(struct lh_lmdb *lmdb)
+lh_status lh_lmdb_take_slot(struct lh_lmdb *lmdb, MDB_txn **out_reader)
 {
-    int result = mdb_txn_begin(lmdb->env, NULL, MDB_RDONLY, &lmdb->reader);
+    int result = mdb_txn_begin(lmdb->env, NULL, MDB_RDONLY, out_reader);
     if (result == MDB_READERS_FULL) {
         (void)mdb_reader_check(lmdb->env, NULL);
-        result = mdb_txn_begin(lmdb->env, NULL, MDB_RDONLY, &lmdb->reader);
+        result = mdb_txn_begin(lmdb->env, NULL, MDB_RDONLY, out_reader);
     }
     if (result != MDB_SUCCESS) {
-        lmdb->reader = NULL;
-        return lh_lmdb_status(lmdb, result, "take a reader's slot");
+        *out_reader = NULL;
     }
-    return lh_ok();
+    return lh_lmdb_status(lmdb, result, "take a reader's slot");
+}
+
+/* Slots are taken now, so that no later read can find the table full. */
+static lh_status take_slots(struct lh_lmdb *lmdb)
+{
+    LH_TRY(lh_lmdb_take_slot(lmdb, &lmdb->view));
+    mdb_txn_reset(lmdb->view);
+    return lh_lmdb_take_slot(lmdb, &lmdb->reader);
 }
 
 /* Errors: ABSENT (it is empty), FUTURE_FORMAT, STORE_DOWN. */
 static lh_status open_tree(struct lh_lmdb *lmdb)
 {
-    LH_TRY(lh_lmdb_take_slot(lmdb));
+    LH_TRY(take_slots(lmdb));
     MDB_stat stat;
     int result = mdb_dbi_open(lmdb->reader, NULL, 0, &lmdb->rows);
     if (result == MDB_SUCCESS) {
@@ -119,12 +125,18 @@ lh_status lh_lmdb_open_env(struct lh_lmdb *lmdb, bool may_create)
     return status;
 }
 
+static void end_reader(MDB_txn **reader)
+{
+    if (*reader != NULL) {
+        mdb_txn_abort(*reader);
+        *reader = NULL;
+    }
+}
+
 void lh_lmdb_close_env(struct lh_lmdb *lmdb)
 {
-    if (lmdb->reader != NULL) {
-        mdb_txn_abort(lmdb->reader);
-        lmdb->reader = NULL;
-    }
+    end_reader(&lmdb->reader);
+    end_reader(&lmdb->view);
     if (lmdb->env != NULL) {
         mdb_env_close(lmdb->env);
         lmdb->env = NULL;
@@ -156,16 +168,20 @@ static lh_status reopen(struct lh_lmdb *lmdb)
     return status.code == LH_ABSENT ? lh_status_of(LH_STORE_DOWN) : status;
 }
 
+/* The free list is only counted when the file has been long enough once: that takes a while. */
 static bool is_nearly_full(struct lh_lmdb *lmdb)
 {
-    LH_CLEANUP(lh_lmdb_end_read) struct lh_lmdb_read read = {NULL, NULL};
-    uint64_t used_bytes;
-    if (!lh_is_ok(lh_lmdb_begin_read_as_writer(lmdb, &read)) ||
-        !lh_is_ok(lh_lmdb_used_bytes(lmdb, read.txn, &used_bytes))) {
+    uint64_t bytes = lh_lmdb_map_bytes(lmdb);
+    uint64_t limit_bytes = bytes / 4 * 3;
+    if (bytes >= lmdb->ceiling_bytes ||
+        lh_lmdb_extent_bytes(lmdb) + lmdb->reserve_bytes <= limit_bytes) {
         return false;
     }
-    uint64_t bytes = lh_lmdb_map_bytes(lmdb);
-    return bytes < lmdb->ceiling_bytes && used_bytes + lmdb->reserve_bytes > bytes / 4 * 3;
+    LH_CLEANUP(lh_lmdb_end_read) struct lh_lmdb_read read = LH_LMDB_READ_NONE;
+    uint64_t used_bytes;
+    return lh_is_ok(lh_lmdb_begin_view(lmdb, &read)) &&
+           lh_is_ok(lh_lmdb_used_bytes(lmdb, read.txn, &used_bytes)) &&
+           used_bytes + lmdb->reserve_bytes > limit_bytes;
 }
 
 lh_status lh_lmdb_maintain(struct lh_lmdb *lmdb)

@@ -78,8 +78,8 @@ static lh_status count_free(struct lh_lmdb *lmdb, MDB_txn *txn, uint64_t before,
  */
 static lh_status count_reusable(struct lh_lmdb *lmdb, uint64_t newest, uint64_t *out_pages)
 {
-    LH_CLEANUP(lh_lmdb_end_read) struct lh_lmdb_read read = {NULL, NULL};
-    LH_TRY(lh_lmdb_begin_read(lmdb, &read));
+    LH_CLEANUP(lh_lmdb_end_read) struct lh_lmdb_read read = LH_LMDB_READ_NONE;
+    LH_TRY(lh_lmdb_begin_view(lmdb, &read));
     return count_free(lmdb, read.txn, find_oldest(lmdb->env, newest), out_pages);
 }
 
@@ -136,13 +136,19 @@ lh_status lh_lmdb_check_room(struct lh_lmdb *lmdb, MDB_txn *txn, size_t pages)
     return lh_ok();
 }
 
-lh_status lh_lmdb_used_bytes(struct lh_lmdb *lmdb, MDB_txn *txn, uint64_t *out_bytes)
+uint64_t lh_lmdb_extent_bytes(struct lh_lmdb *lmdb)
 {
     MDB_envinfo state;
-    LH_TRY(lh_lmdb_status(lmdb, mdb_env_info(lmdb->env, &state), "info"));
+    bool is_known = lmdb->env != NULL && mdb_env_info(lmdb->env, &state) == MDB_SUCCESS;
+    return is_known ? (state.me_last_pgno + 1) * lmdb->page_bytes : 0;
+}
+
+lh_status lh_lmdb_used_bytes(struct lh_lmdb *lmdb, MDB_txn *txn, uint64_t *out_bytes)
+{
     uint64_t freed;
     LH_TRY(count_free(lmdb, txn, UINT64_MAX, &freed));
-    uint64_t all = state.me_last_pgno + 1;
-    *out_bytes = (all > freed ? all - freed : 0) * lmdb->page_bytes;
+    uint64_t extent_bytes = lh_lmdb_extent_bytes(lmdb);
+    uint64_t freed_bytes = freed * lmdb->page_bytes;
+    *out_bytes = extent_bytes > freed_bytes ? extent_bytes - freed_bytes : 0;
     return lh_ok();
 }

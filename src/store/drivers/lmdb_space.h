@@ -14,6 +14,9 @@
  */
 LH_MUST_USE lh_status lh_lmdb_check_room(struct lh_lmdb *lmdb, MDB_txn *txn, size_t pages);
 
+/* Bytes from the beginning to the last page ever used, free ones among them; 0 if not open. */
+uint64_t lh_lmdb_extent_bytes(struct lh_lmdb *lmdb);
+
 /* Bytes of pages that hold something, in the view of a read transaction. Errors: STORE_DOWN. */
 LH_MUST_USE lh_status lh_lmdb_used_bytes(struct lh_lmdb *lmdb, MDB_txn *txn, uint64_t *out_bytes);
 
