@@ -201,6 +201,13 @@ class TestsTest(CheckCase):
                                    '--build', os.path.join(root, 'build')], capture_output=True, text=True, check=False)
             return done.returncode, done.stdout
 
+    def run_python_with_build(self, command):
+        with tempfile.TemporaryDirectory() as root:
+            write_tree(root, {'tests/integration/test_a.py': 'def test_a():\n    pass\n',
+                              **self.build([], os.path.join(root, command))})
+            return subprocess.run([sys.executable, os.path.join(ROOT, 'tools/check_tests'), '--root', root,
+                                   '--build', os.path.join(root, 'build')], capture_output=True, check=False).returncode
+
     def test_good(self):
         self.assertEqual(self.run_with_build(self.GOOD_C, '/b/test_a'), (0, ''))
         self.assert_passes('check_tests', {'tests/integration/test_a.py': 'def test_a():\n    pass\n'})
@@ -210,6 +217,8 @@ class TestsTest(CheckCase):
             code, said = self.run_with_build(text, command, listed)
             self.assertEqual(code, 1)
             self.assertIn('no test that Meson runs', said)
+        for command, expected in [('tests/integration', 0), ('tests/integration/test_a.py', 0), ('tests', 1)]:
+            self.assertEqual(self.run_python_with_build(command), expected)
         unlisted = self.GOOD_C + 'static void test_b__is_lost(void **state)\n{\n}\n'
         self.assert_fails('check_tests', {'tests/unit/test_a.c': unlisted}, 'test_b__is_lost is in no list')
         commented = unlisted + '/* test_b__is_lost */\n'
