@@ -2,6 +2,7 @@
 """Each check passes a small good tree and fails on each mistake that it is there for."""
 import json
 import os
+import shutil
 import subprocess
 import sys
 import tempfile
@@ -303,6 +304,27 @@ class FormatTest(CheckCase):
         style = {'.clang-format': 'BasedOnStyle: LLVM\nIndentWidth: 4\n'}
         self.assert_passes('check_format', {'src/a.c': 'int a;\n', **style})
         self.assert_fails('check_format', {'src/a.c': 'int  a;\n', **style}, 'not formatted')
+
+
+@unittest.skipUnless(shutil.which('clang'), 'no clang')
+class ClangTest(unittest.TestCase):
+    def run_on(self, code):
+        with tempfile.TemporaryDirectory() as root:
+            row = {'directory': root, 'file': 'a.c', 'command': 'cc -Wall -Werror -MD -MQ a.o -MF a.d -o a.o -c a.c'}
+            write_tree(root, {'a.c': code, 'compile_commands.json': json.dumps([row])})
+            done = subprocess.run([sys.executable, os.path.join(ROOT, 'tools/check_clang'), '--build', root],
+                                  capture_output=True, text=True, check=False)
+            self.assertEqual(sorted(os.listdir(root)), ['a.c', 'compile_commands.json'])
+            return done.returncode, done.stdout
+
+    def test_good(self):
+        self.assertEqual(self.run_on('int f(int i);\nint f(int i)\n{\n    return i;\n}\n'), (0, ''))
+
+    def test_bad(self):
+        # gcc has no such warning for C.
+        code, said = self.run_on('int f(int i);\nint f(int i)\n{\n    i = i;\n    return i;\n}\n')
+        self.assertEqual(code, 1)
+        self.assertIn('-Wself-assign', said)
 
 
 class GlobalsTest(unittest.TestCase):
