@@ -306,6 +306,72 @@ class FormatTest(CheckCase):
         self.assert_fails('check_format', {'src/a.c': 'int  a;\n', **style}, 'not formatted')
 
 
+class DocsTest(unittest.TestCase):
+    """Over a tree whose documents are made from small tables; then one table is changed at a time."""
+    TABLES = {'directives': [{'name': 'leasehold_a', 'where': 'HTTP', 'syntax': 'A', 'default': '', 'meaning': 'What it is.'}],
+              'reasons': [{'name': 'ok', 'status': 0, 'text': 'session is live'}],
+              'settings': [{'name': 'size', 'is_choice': False, 'default': '1', 'least': '1', 'most': '2', 'unit': '',
+                            'manual': 'How large.'}]}
+
+    def setUp(self):
+        folder = tempfile.TemporaryDirectory()
+        self.addCleanup(folder.cleanup)
+        self.root = folder.name
+        for kept in ('adapters/nginx/variables.c', 'examples/policies/tenants.yaml', *self.policy_files()):
+            with open(os.path.join(ROOT, kept), encoding='utf-8') as file:
+                write_tree(self.root, {kept: file.read()})
+        self.build(self.TABLES)
+        self.assertEqual(self.run_docs(), (0, ''))
+
+    def policy_files(self):
+        return [f'src/admin/{name}' for name in os.listdir(os.path.join(ROOT, 'src/admin')) if name.startswith('policy_')]
+
+    def build(self, tables, manual='.TH LEASEHOLD 1'):
+        write_tree(self.root, {'build/tools/print_manual': f"#!/bin/sh\ncat <<'E'\n{json.dumps(tables)}\nE\n",
+                               'build/cli/leasehold': f"#!/bin/sh\ncat <<'E'\n{manual}\nE\n"})
+
+    def run_docs(self, *options):
+        done = subprocess.run([sys.executable, os.path.join(ROOT, 'tools/gen_docs'), '--root', self.root, '--build',
+                               os.path.join(self.root, 'build'), *options], capture_output=True, text=True, check=False)
+        return done.returncode, done.stdout + done.stderr
+
+    def assert_check_says(self, expected):
+        code, said = self.run_docs('--check')
+        self.assertEqual(code, 1, said)
+        self.assertIn(expected, said)
+
+    def change(self, path, old, new):
+        with open(os.path.join(self.root, path), encoding='utf-8') as file:
+            text = file.read()
+        self.assertIn(old, text)
+        write_tree(self.root, {path: text.replace(old, new, 1)})
+
+    def test_good(self):
+        self.assertEqual(self.run_docs('--check'), (0, ''))
+
+    def test_new_row(self):
+        for table, row in self.TABLES.items():
+            with self.subTest(table=table):
+                self.build({**self.TABLES, table: row + [{**row[0], 'name': 'leasehold_b'}]})
+                self.assert_check_says('docs/configuration.md is not up to date')
+
+    def test_new_command(self):
+        self.build(self.TABLES, '.TH LEASEHOLD 1\n.SH NEW')
+        self.assert_check_says('man/leasehold.1 is not up to date')
+
+    def test_new_variable(self):
+        self.change('adapters/nginx/variables.c', '"leasehold_reason"', '"leasehold_reason"), x("leasehold_new"')
+        self.assert_check_says('$leasehold_new: not described')
+
+    def test_lost_variable(self):
+        self.change('adapters/nginx/variables.c', '"leasehold_reason"', '"reason"')
+        self.assert_check_says('$leasehold_reason: not described, or not defined')
+
+    def test_new_policy_key(self):
+        self.change('src/admin/policy_tenant.c', '{"rbac", ', '{"new", read_new}, {"rbac", ')
+        self.assert_check_says('the policy key new: not described')
+
+
 @unittest.skipUnless(shutil.which('clang'), 'no clang')
 class ClangTest(unittest.TestCase):
     def run_on(self, code):
