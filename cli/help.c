@@ -76,11 +76,18 @@ void print_usage(FILE *file, const struct command *command, const char *noun)
 
 /* --- Manual page ------------------------------------------------------------------------------ */
 
-/* Text for troff: backslashes and leading dots or quotes would be commands. */
+/*
+ * Text for troff: backslashes and leading dots or quotes would be commands, backticks enclose what
+ * is bold.
+ */
 static void print_roff(FILE *file, const char *text)
 {
+    bool is_bold = false;
     for (const char *c = text; *c != '\0'; c++) {
-        if (*c == '\\') {
+        if (*c == '`') {
+            is_bold = !is_bold;
+            (void)fputs(is_bold ? "\\fB" : "\\fR", file);
+        } else if (*c == '\\') {
             (void)fputs("\\e", file);
         } else if (*c == '-') {
             (void)fputs("\\-", file);
@@ -90,7 +97,6 @@ static void print_roff(FILE *file, const char *text)
             (void)fputc(*c, file);
         }
     }
-    (void)fputc('\n', file);
 }
 
 static void print_roff_options(FILE *file, unsigned options)
@@ -98,17 +104,26 @@ static void print_roff_options(FILE *file, unsigned options)
     for (size_t i = 0; i < OPTION_COUNT; i++) {
         const struct option *option = option_at((enum option_id)i);
         if ((options & (1U << i)) != 0) {
-            (void)fprintf(file, ".TP\n\\fB\\-\\-%s\\fR \\fI%s\\fR\n", option->name, option->value);
+            (void)fputs(".TP\n\\fB\\-\\-", file);
+            print_roff(file, option->name);
+            (void)fputs("\\fR", file);
+            if (option->kind != OPTION_FLAG) {
+                (void)fprintf(file, " \\fI%s\\fR", option->value);
+            }
+            (void)fputc('\n', file);
             print_roff(file, option->text);
+            (void)fputc('\n', file);
         }
     }
 }
 
 static void print_roff_command(FILE *file, const struct command *command)
 {
-    (void)fprintf(file, ".SS \"%s%s%s %s\"\n", command->noun, command->verb == NULL ? "" : " ",
-                  command->verb == NULL ? "" : command->verb, command->operands);
+    (void)fprintf(file, ".SS \"%s%s%s%s%s\"\n", command->noun, command->verb == NULL ? "" : " ",
+                  command->verb == NULL ? "" : command->verb,
+                  command->operands[0] == '\0' ? "" : " ", command->operands);
     print_roff(file, command->text[0] != '\0' ? command->text : command->summary);
+    (void)fputc('\n', file);
     print_roff_options(file, command->options);
 }
 
@@ -137,7 +152,13 @@ void print_manual(FILE *file)
                 ".TP\n4\nRefused by policy, or nobody said yes.\n"
                 ".SH FILES\n.TP\n\\fI" DEFAULT_HOME "\\fR\nThe home, unless another is named.\n"
                 ".TP\n\\fIleasehold.conf\\fR\nSettings, in the home.\n"
-                ".SH ENVIRONMENT\n.TP\nLEASEHOLD_HOME\nThe home, if \\-\\-home is not given.\n",
+                ".SH ENVIRONMENT\n.TP\nLEASEHOLD_HOME\nThe home, if \\-\\-home is not given.\n"
+                ".SH EXAMPLES\n.nf\n"
+                "leasehold init \\-\\-user www\\-data\n"
+                "leasehold tenant add acme \\-\\-domain app.acme.example\n"
+                "leasehold session create acme \\-\\-sub alice \\-\\-out cookie\n"
+                "leasehold session revoke acme \\-\\-sub alice\n.fi\n"
+                ".SH SEE ALSO\n.BR leasehold.conf (5),\n.BR leasehold\\-nginx (5)\n",
                 file);
 }
 

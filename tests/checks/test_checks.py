@@ -359,6 +359,11 @@ class DocsTest(unittest.TestCase):
         self.build(self.TABLES, '.TH LEASEHOLD 1\n.SH NEW')
         self.assert_check_says('man/leasehold.1 is not up to date')
 
+    @unittest.skipUnless(shutil.which('groff'), 'no groff')
+    def test_bad_page(self):
+        self.build(self.TABLES, '.TH LEASEHOLD 1\n.unheard\n')
+        self.assert_check_says('man/leasehold.1: ')
+
     def test_new_variable(self):
         self.change('adapters/nginx/variables.c', '"leasehold_reason"', '"leasehold_reason"), x("leasehold_new"')
         self.assert_check_says('$leasehold_new: not described')
