@@ -5,9 +5,10 @@ PORT ?= 8080
 PREFIX ?= /usr/local
 DESTDIR ?=
 SECONDS ?= 60
+FUZZ_SECONDS ?= 1800
 export BUILD PORT LEASEHOLD_HOME
 
-.PHONY: all help deps run test test-full asan fuzz fuzz-replay vectors bench docs format install clean
+.PHONY: all help deps run test test-full torture asan fuzz fuzz-replay vectors bench docs format install clean
 
 all: deps $(BUILD)/build.ninja ## build the library, the nginx module and the command line
 	ninja -C $(BUILD)
@@ -27,8 +28,11 @@ run: ## gateway, two demo tenants and an echo service on PORT, until Ctrl-C
 test: deps ## everything once with sanitizers, then a smoke test of the plain build
 	@tools/test
 
-test-full: deps ## test, and the suites long and torture (empty so far)
-	@tools/test --full
+test-full: deps ## test, the suites long and torture, and FUZZ_SECONDS (1800) of fuzzing in sum
+	@FUZZ_SECONDS='$(FUZZ_SECONDS)' tools/test --full
+
+torture: deps ## each allocation and each call failing in turn, with sanitizers
+	@tools/test --torture
 
 asan: deps ## only the sanitizer build, with unit and contract tests
 	@tools/test --asan
