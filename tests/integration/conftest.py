@@ -71,6 +71,9 @@ def start(echo, home):
 
     yield start_gateway
     for gateway in started:
+        # pytest shows it where the test failed
+        print(gateway.log_text()[-4000:])
+        print(gateway.access_text()[-4000:])
         gateway.finish()
 
 

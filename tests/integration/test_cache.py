@@ -1,0 +1,98 @@
+"""Response caches: here they may not mix identities, elsewhere they may keep nothing that is personal."""
+import pytest
+
+from harness.echo import answer
+
+HTTP = 'proxy_cache_path $folder/cache keys_zone=shared:1m; proxy_cache shared; proxy_cache_valid 200 10m;'
+
+
+@pytest.fixture(autouse=True)
+def numbered(echo):
+    """An upstream that says whom it answers, and how often it was asked."""
+    def respond(seen):
+        body = f'{seen.one("X-Tenant-ID")} {seen.one("X-Session-Subject")} {len(echo.taken())}'
+        return answer(headers=[('X-Seen', 'yes')], body=body.encode())
+
+    echo.routes['/'] = respond
+
+
+def test_a_key_without_identity_is_500_on_miss_and_hit(start, echo, acme, globex):
+    gateway = start('leasehold on; location / { proxy_pass $upstream; }', http=HTTP)
+    for _ in range(3):
+        for tenant, session in (('acme', acme), ('globex', globex)):
+            refused = gateway.ask('/page', tenant=tenant, session=session)
+            assert refused.status == 500 and b'@' not in refused.body
+    assert 'has neither $leasehold_uid nor $leasehold_cache_key' in gateway.log_text()
+    assert gateway.ask('/page', tenant='acme', session=globex).status == 401
+
+
+def test_an_error_page_does_not_come_out_of_the_same_cache(start, echo, acme, globex):
+    gateway = start('''leasehold on; error_page 500 502 = @again;
+        location / { proxy_pass $upstream; }
+        location @again { proxy_pass $upstream; }''', http=HTTP)
+    for _ in range(3):
+        for tenant, session in (('acme', acme), ('globex', globex)):
+            refused = gateway.ask('/page', tenant=tenant, session=session)
+            assert refused.status == 500 and b'@' not in refused.body
+
+
+@pytest.mark.parametrize('key', ['$leasehold_uid$request_uri', '$request_uri$leasehold_cache_key'])
+def test_a_key_with_identity_keeps_tenants_apart(start, echo, acme, globex, key):
+    gateway = start('leasehold on; location / { proxy_pass $upstream; }',
+                    http=f'{HTTP} proxy_cache_key {key};', workers=1)
+    bodies = [gateway.ask('/page', tenant=tenant, session=session).body
+              for tenant, session in (('acme', acme), ('globex', globex)) * 2]
+    assert bodies[0] == bodies[2] == b'acme alice@acme.example 1'
+    assert bodies[1] == bodies[3] == b'globex bob@globex.example 2'
+    assert len(echo.taken()) == 2
+
+
+def test_a_uid_in_the_uri_does_not_stand_in_for_one_in_the_key(start, echo, home, acme, globex):
+    uids = [home.tenant(name)['uid'] for name in ('acme', 'globex')]
+    gateway = start('leasehold on; location / { proxy_pass $upstream; }', http=HTTP)
+    both = '&'.join(uids)
+    for path in (f'/page?{both}', f'/{uids[0]}/{uids[1]}', f'/%{ord(uids[0][0]):x}{uids[0][1:]}?{both}'):
+        assert gateway.ask(path, tenant='acme', session=acme).status == 500
+        assert gateway.ask(path, tenant='globex', session=globex).status == 500
+
+
+def test_a_cache_in_front_of_what_is_not_decided_is_left_alone(start, echo, acme, globex):
+    gateway = start('location / { leasehold off; proxy_pass $upstream; }', http=HTTP, workers=1)
+    assert gateway.ask('/page').body == gateway.ask('/page').body == b'None None 1'
+
+
+SENT = [('Cache-Control', 'public, max-age=600'), ('Expires', 'Thu, 01 Jan 2099 00:00:00 GMT'),
+        ('CDN-Cache-Control', 'max-age=600'), ('Surrogate-Control', 'max-age=600')]
+
+
+def test_what_upstream_says_to_caches_is_replaced(start, echo, acme, globex):
+    echo.routes = {'/': lambda seen: answer(headers=SENT)}
+    gateway = start('leasehold on; location / { proxy_pass $upstream; }')
+    passed = gateway.ask(tenant='acme', session=acme)
+    assert passed.status == 200 and passed.one('Cache-Control') == 'private, no-store'
+    assert not passed.all('Expires') and not passed.all('CDN-Cache-Control') and not passed.all('Surrogate-Control')
+
+
+def test_what_upstream_says_stays_where_it_may(start, echo, acme, globex):
+    echo.routes = {'/said': lambda seen: answer(headers=SENT), '/silent': lambda seen: answer()}
+    gateway = start('leasehold on; leasehold_cache_control keep; location / { proxy_pass $upstream; }')
+    said = gateway.ask('/said', tenant='acme', session=acme)
+    assert said.one('Cache-Control') == 'public, max-age=600' and said.one('CDN-Cache-Control') == 'max-age=600'
+    assert gateway.ask('/silent', tenant='acme', session=acme).one('Cache-Control') == 'private, no-store'
+    assert gateway.ask('/said', tenant='acme', session=globex).one('Cache-Control') == 'private, no-store'
+
+
+def test_what_the_configuration_says_comes_too_early(start, echo, acme, globex):
+    gateway = start('''leasehold on;
+        location /expires { expires 30d; proxy_pass $upstream; }
+        location /add { add_header Cache-Control "public, max-age=1" always; proxy_pass $upstream; }''')
+    for path in ('/expires', '/add'):
+        for session in (acme, globex):
+            told = gateway.ask(path, tenant='acme', session=session)
+            assert told.one('Cache-Control') == 'private, no-store' and not told.all('Expires')
+
+
+def test_an_off_location_says_what_it_likes(start, echo, acme, globex):
+    echo.routes = {'/': lambda seen: answer(headers=SENT)}
+    gateway = start('location / { leasehold off; proxy_pass $upstream; }')
+    assert gateway.ask(session=acme).one('Cache-Control') == 'public, max-age=600'
