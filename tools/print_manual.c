@@ -18,7 +18,7 @@ struct directive {
     const char *meaning;
 };
 
-#define LH_DIRECTIVE(name, where, arguments, setter, level, field, post, syntax, standard, meaning) \
+#define LH_DIRECTIVE(name, where, args, setter, level, field, post, syntax, standard, meaning) \
     {#name, #where, syntax, standard, meaning},
 static const struct directive directives[] = {
 #include "../adapters/nginx/directives.def"

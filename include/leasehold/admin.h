@@ -117,7 +117,10 @@ struct lh_admin_tenant_spec {
 LH_PUBLIC LH_MUST_USE lh_status lh_admin_tenant_add(struct lh_admin *admin,
                                                     const struct lh_admin_tenant_spec *spec,
                                                     lh_admin_tenant_fn each, void *context);
-/* Calls each for every tenant, removed ones too, in order of id. Errors: REGISTRY_DOWN, NO_MEMORY. */
+/*
+ * Calls each for every tenant, removed ones too, in order of id.
+ * Errors: REGISTRY_DOWN, NO_MEMORY.
+ */
 LH_PUBLIC LH_MUST_USE lh_status lh_admin_tenant_list(struct lh_admin *admin,
                                                      lh_admin_tenant_fn each, void *context);
 /* Calls each once. id: the name or an alias. Errors: ABSENT, REGISTRY_DOWN, NO_MEMORY. */
@@ -228,7 +231,10 @@ LH_PUBLIC LH_MUST_USE lh_status lh_admin_session_revoke(struct lh_admin *admin, 
 LH_PUBLIC LH_MUST_USE lh_status lh_admin_session_revoke_user(struct lh_admin *admin,
                                                              lh_slice tenant, lh_slice subject,
                                                              uint64_t *out_ended);
-/* Ends all sessions of a tenant, in constant time. Errors: ABSENT, NO_SPACE, REGISTRY_DOWN, COUNTERS_DOWN. */
+/*
+ * Ends all sessions of a tenant, in constant time.
+ * Errors: ABSENT, NO_SPACE, REGISTRY_DOWN, COUNTERS_DOWN.
+ */
 LH_PUBLIC LH_MUST_USE lh_status lh_admin_session_revoke_all(struct lh_admin *admin,
                                                             lh_slice tenant);
 

@@ -116,7 +116,10 @@ LH_MUST_USE lh_status lh_registry_begin(struct lh_registry *registry,
 LH_MUST_USE lh_status lh_registry_mark(struct lh_registry_txn *txn, uint32_t slot);
 /* Commits, synced. Errors: NO_SPACE, REGISTRY_DOWN: nothing is written then. */
 LH_MUST_USE lh_status lh_registry_commit(struct lh_registry_txn *txn);
-/* Raises the marked counters again and frees; without a commit nothing was written. For LH_CLEANUP too. */
+/*
+ * Raises the marked counters again and frees; without a commit nothing was written. For LH_CLEANUP
+ * too.
+ */
 void lh_registry_end(struct lh_registry_txn **txn);
 
 /*

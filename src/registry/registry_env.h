@@ -152,14 +152,20 @@ LH_MUST_USE lh_status lh_registry_put_number(struct lh_registry_txn *txn, lh_sli
 
 /* How much of a map of that size is kept for what only takes rights away. */
 uint64_t lh_registry_reserve_bytes(uint64_t map_bytes);
-/* Notes what is in use, and tries to get disk blocks for that and the reserve. Errors: REGISTRY_DOWN. */
+/*
+ * Notes what is in use, and tries to get disk blocks for that and the reserve.
+ * Errors: REGISTRY_DOWN.
+ */
 LH_MUST_USE lh_status lh_registry_space_begin(struct lh_registry_txn *txn);
 /*
  * Called after each write that grants something: whether the reserve of map and disk is untouched.
  * Errors: NO_SPACE, REGISTRY_DOWN.
  */
 LH_MUST_USE lh_status lh_registry_space_check(struct lh_registry_txn *txn);
-/* Before the commit: the same, and disk blocks for what has grown. Errors: NO_SPACE, REGISTRY_DOWN. */
+/*
+ * Before the commit: the same, and disk blocks for what has grown.
+ * Errors: NO_SPACE, REGISTRY_DOWN.
+ */
 LH_MUST_USE lh_status lh_registry_space_commit(struct lh_registry_txn *txn);
 
 /* --- registry_generation.c -------------------------------------------------------------------- */

@@ -34,7 +34,10 @@ LH_MUST_USE lh_status lh_name_row_write(const struct lh_name_row *name, struct l
 /* Reads it. Errors: MALFORMED, FUTURE_FORMAT. */
 LH_MUST_USE lh_status lh_name_row_read(lh_slice row, struct lh_name_row *out_name);
 
-/* Appends a wrapped key's row (all but its id, which is in the key). Errors: TOO_LARGE, NO_MEMORY. */
+/*
+ * Appends a wrapped key's row (all but its id, which is in the key).
+ * Errors: TOO_LARGE, NO_MEMORY.
+ */
 LH_MUST_USE lh_status lh_dek_row_write(const struct lh_wrapped_dek *dek, struct lh_buf *out);
 /* Reads it; the blob is a view into row, the id is left alone. Errors: MALFORMED, FUTURE_FORMAT. */
 LH_MUST_USE lh_status lh_dek_row_read(lh_slice row, struct lh_wrapped_dek *out_dek);

@@ -60,7 +60,7 @@ struct lh_session_cache {
     struct lh_session_cache_counts counts;
 };
 
-/* --- Life --------------------------------------------------------------------------------------- */
+/* --- Life ------------------------------------------------------------------------------------- */
 
 static size_t power_of_two_above(size_t value)
 {
@@ -125,7 +125,7 @@ void lh_session_cache_free(struct lh_session_cache *cache)
     free(cache);
 }
 
-/* --- Places ------------------------------------------------------------------------------------- */
+/* --- Places ----------------------------------------------------------------------------------- */
 
 /* Where in the cache: a way of a set; way == WAYS: none. */
 struct spot {
@@ -210,7 +210,7 @@ static void make_room(struct lh_session_cache *cache, struct spot *spot)
     }
 }
 
-/* --- Looking up and filling --------------------------------------------------------------------- */
+/* --- Looking up and filling ------------------------------------------------------------------- */
 
 static struct place place_of(const struct lh_session_question *question)
 {
@@ -337,7 +337,7 @@ void lh_session_cache_clear(struct lh_session_cache *cache)
     }
 }
 
-/* --- Contexts ----------------------------------------------------------------------------------- */
+/* --- Contexts --------------------------------------------------------------------------------- */
 
 static struct entry *entry_of(const struct lh_cached_session *session)
 {

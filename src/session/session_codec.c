@@ -14,7 +14,7 @@
 
 #define MS_PER_S   1000U
 
-/* --- Fixed header ------------------------------------------------------------------------------- */
+/* --- Fixed header ----------------------------------------------------------------------------- */
 
 static bool is_zero(const uint8_t *bytes, size_t len)
 {
@@ -127,7 +127,7 @@ lh_status lh_session_header_read(lh_slice record, struct lh_session_header *out_
     return lh_ok();
 }
 
-/* --- Principal ---------------------------------------------------------------------------------- */
+/* --- Principal -------------------------------------------------------------------------------- */
 
 static bool is_token_byte(uint8_t byte)
 {

@@ -95,7 +95,7 @@ lh_status lh_handle_write(struct lh_cell *cell, const struct lh_handle *handle,
     return lh_ok();
 }
 
-/* --- References --------------------------------------------------------------------------------- */
+/* --- References ------------------------------------------------------------------------------- */
 
 /* Writes a decimal number. returns: how many digits. Written for every request that passes. */
 static size_t write_decimal(uint16_t value, char *out_text)
@@ -139,7 +139,7 @@ lh_status lh_session_ref_parse(lh_slice text, uint16_t *out_bucket, struct lh_le
     return lh_ok();
 }
 
-/* --- Names -------------------------------------------------------------------------------------- */
+/* --- Names ------------------------------------------------------------------------------------ */
 
 void lh_cookie_suffixed_name(const struct lh_tenant_uid *uid,
                              char out_name[LH_COOKIE_SUFFIXED_NAME_BYTES])

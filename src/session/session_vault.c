@@ -49,7 +49,7 @@ void lh_loaded_session_fini(struct lh_loaded_session *loaded)
     }
 }
 
-/* --- What a load leaves to be written ----------------------------------------------------------- */
+/* --- What a load leaves to be written --------------------------------------------------------- */
 
 /* Best effort: what fails is counted by the queue, and the next load tries again. */
 static void set_aside(struct lh_vault *vault, const struct lh_session_key *key)
@@ -78,7 +78,7 @@ static void let_expire(struct lh_vault *vault, const struct lh_session_key *key,
     (void)ignored;
 }
 
-/* --- Loading ------------------------------------------------------------------------------------ */
+/* --- Loading ---------------------------------------------------------------------------------- */
 
 /* Whether the record itself says that it belongs here. */
 static bool is_at_home(const struct lh_session_header *header, const struct lh_session_key *key)
@@ -197,7 +197,7 @@ lh_status lh_vault_inspect(struct lh_vault *vault, struct lh_op *op,
     return finish_load(load_and_check(vault, op, key, NULL, out_loaded), out_loaded);
 }
 
-/* --- Opening ------------------------------------------------------------------------------------ */
+/* --- Opening ---------------------------------------------------------------------------------- */
 
 /* The key of a loaded session. Errors: as lh_datakey_cache_get. */
 static lh_status get_key(struct lh_vault *vault, struct lh_op *op, const struct lh_tenant *tenant,
@@ -234,7 +234,7 @@ lh_status lh_vault_open_state(struct lh_vault *vault, struct lh_op *op,
                                   out_state);
 }
 
-/* --- Use and end -------------------------------------------------------------------------------- */
+/* --- Use and end ------------------------------------------------------------------------------ */
 
 /* How stale a last touch may grow before it is moved. */
 static uint64_t touch_interval_ms(const struct lh_session_header *header)

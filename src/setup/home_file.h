@@ -9,7 +9,10 @@
 /* For LH_CLEANUP; -1 is accepted. */
 void lh_home_fd_close(int *fd);
 
-/* Appends a whole regular file, no symlink. Errors: UNREADABLE, UNSAFE_FILE, TOO_LARGE, NO_MEMORY. */
+/*
+ * Appends a whole regular file, no symlink.
+ * Errors: UNREADABLE, UNSAFE_FILE, TOO_LARGE, NO_MEMORY.
+ */
 LH_MUST_USE lh_status lh_home_file_read(const char *path, struct lh_buf *out);
 
 /*

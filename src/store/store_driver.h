@@ -129,9 +129,9 @@ struct lh_store_driver {
     lh_status (*quarantine)(void *self, struct lh_op *op, const struct lh_session_key *key);
 
     /*
-     * Moves last touches forward; touches of places that hold no record, of records that are set
-     * aside, touches older than what is there or later than its end do nothing. Not more than LH_STORE_BATCH_ROWS;
-     * the driver may cut them into several transactions.
+     * Moves last touches forward. Touches of places that hold no record or one that is set aside,
+     * and touches older than what is there or later than its end do nothing.
+     * count  LH_STORE_BATCH_ROWS at most; the driver may cut them into several transactions.
      * Errors: NO_SPACE, STORE_DOWN: some of them may have been made.
      */
     lh_status (*touch)(void *self, const struct lh_store_touch *touches, size_t count);

@@ -182,6 +182,7 @@ class SizeTest(CheckCase):
         long_body = '    f();\n' * 58
         self.assert_fails('check_size', {'src/base/a.c': f'int f(void)\n{{\n{long_body}}}\n'}, 'f has 61 lines')
         self.assert_fails('check_size', {'src/base/a.h': '\n' * 501}, '501 lines')
+        self.assert_fails('check_size', {'src/base/a.h': f"/* {'x' * 95} */\n"}, '101 columns')
         self.assert_fails('check_size', {'tools/a.py': 'def f():\n' + '    g()\n' * 60}, 'f has 61 lines')
 
 

@@ -117,7 +117,10 @@ LH_MUST_USE lh_status lh_lmdb_run_write(struct lh_lmdb *lmdb, const struct lh_lm
  */
 LH_MUST_USE lh_status lh_lmdb_maintain(struct lh_lmdb *lmdb);
 
-/* Makes what is committed survive a power loss. Waits for no writer. Errors: STORE_DOWN, NO_SPACE. */
+/*
+ * Makes what is committed survive a power loss. Waits for no writer.
+ * Errors: STORE_DOWN, NO_SPACE.
+ */
 LH_MUST_USE lh_status lh_lmdb_sync(struct lh_lmdb *lmdb);
 
 #endif

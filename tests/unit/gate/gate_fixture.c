@@ -64,7 +64,7 @@ static void make_store(struct installation *all)
     assert_ok(lh_store_open("memory", &options, &all->store));
 }
 
-/* --- What a worker has in memory --------------------------------------------------------------- */
+/* --- What a worker has in memory -------------------------------------------------------------- */
 
 static void start_worker(struct installation *all)
 {

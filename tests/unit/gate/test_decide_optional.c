@@ -179,7 +179,7 @@ static void test_optional__what_is_required_is_required_of_everybody(void **stat
     assert_null(strstr(all->host.log, "passed_as"));
 }
 
-/* --- Off --------------------------------------------------------------------------------------- */
+/* --- Off -------------------------------------------------------------------------------------- */
 
 static void test_off__passes_with_nothing_of_ours_but_the_trace(void **state)
 {
@@ -213,7 +213,7 @@ static void test_off__passes_without_a_home(void **state)
     sent_fini(&sent);
 }
 
-/* --- Sign-in ----------------------------------------------------------------------------------- */
+/* --- Sign-in ---------------------------------------------------------------------------------- */
 
 struct navigation {
     const char *method;

@@ -127,7 +127,7 @@ static void test_policy__scopes_that_do_not_fit_are_refused_not_cut(void **state
     assert_reason(with_required(all, &carol, "", ""), OK);
 }
 
-/* --- Origin ------------------------------------------------------------------------------------ */
+/* --- Origin ----------------------------------------------------------------------------------- */
 
 struct page {
     const char *method;
@@ -282,7 +282,7 @@ static void test_origin__is_judged_behind_the_session(void **state)
     assert_page(BAD_MAC, "POST", "cross-site", "https://evil.test");
 }
 
-/* --- Preflights -------------------------------------------------------------------------------- */
+/* --- Preflights ------------------------------------------------------------------------------- */
 
 static const lh_slice app_origin = {(const uint8_t *)"https://app.partner.test", 24};
 

@@ -18,7 +18,7 @@
 #define DEKS_MAX      200
 #define TENANT_MEMORY ((size_t)64 * 1024)
 
-/* --- A key manager that does as the test says ------------------------------------------------------- */
+/* --- A key manager that does as the test says ------------------------------------------------- */
 
 /* A blob's first byte is what the key is made of; 0xff does not open. */
 struct fake_kms {
@@ -54,7 +54,7 @@ static inline void kms_close(void *self)
 static const struct lh_key_driver blocking_driver = {
     .name = "fake", .traits = LH_KEYS_BLOCKS, .unwrap = kms_unwrap, .close = kms_close};
 
-/* --- The fixture -------------------------------------------------------------------------------- */
+/* --- The fixture ------------------------------------------------------------------------------ */
 
 struct fixture {
     struct fake_host fake;

@@ -11,7 +11,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-/* --- Age ---------------------------------------------------------------------------------------- */
+/* --- Age -------------------------------------------------------------------------------------- */
 
 static void test_datakey_cache__a_key_serves_until_its_age_ends_to_the_millisecond(void **state)
 {
@@ -143,7 +143,7 @@ static void test_datakey_cache__a_dropped_key_is_wiped_where_it_lay(void **state
     assert_memory_equal(key, &nothing, sizeof(nothing)); /* the pool's memory is still mapped */
 }
 
-/* --- Failures ----------------------------------------------------------------------------------- */
+/* --- Failures --------------------------------------------------------------------------------- */
 
 static void test_datakey_cache__a_failure_answers_for_a_second_and_only_for_its_key(void **state)
 {
@@ -284,7 +284,7 @@ static void test_datakey_cache__a_blob_that_is_none_causes_no_fetch(void **state
     assert_int_equal(fixture->fake.offloaded, 0);
 }
 
-/* --- Memory that cannot be locked --------------------------------------------------------------- */
+/* --- Memory that cannot be locked ------------------------------------------------------------- */
 
 static bool is_lock_refused;
 

@@ -18,7 +18,7 @@ static int set_up_prompt(void **state)
     return 0;
 }
 
-/* --- What a key is ------------------------------------------------------------------------------ */
+/* --- What a key is ---------------------------------------------------------------------------- */
 
 static void test_datakey_fetch__a_key_is_derived_for_records_of_its_tenant(void **state)
 {
@@ -65,7 +65,7 @@ static void test_datakey_fetch__the_same_key_id_of_two_tenants_are_two_keys(void
     assert_int_equal(counts_of(fixture).entries, 3);
 }
 
-/* --- Waiting ------------------------------------------------------------------------------------ */
+/* --- Waiting ---------------------------------------------------------------------------------- */
 
 static void test_datakey_fetch__all_who_wait_share_one_fetch(void **state)
 {
@@ -202,7 +202,7 @@ static void test_datakey_fetch__a_driver_that_does_not_block_is_asked_on_the_loo
     assert_status(ask(fixture, &asker, 0, 2, &key), LH_KEY_DOWN);
 }
 
-/* --- End ---------------------------------------------------------------------------------------- */
+/* --- End -------------------------------------------------------------------------------------- */
 
 static void test_datakey_fetch__freeing_forgets_waiters_and_abandons_fetches(void **state)
 {

@@ -6,7 +6,7 @@
 
 #include "keys/wrap.h"
 
-/* --- What is made ------------------------------------------------------------------------------- */
+/* --- What is made ----------------------------------------------------------------------------- */
 
 static void test_keyring__files_and_directories_are_closed_to_others(void **state)
 {
@@ -77,7 +77,7 @@ static void test_keyring__no_temporary_file_is_left(void **state)
     assert_int_equal(rmdir(path), 0); /* only an empty directory can be removed */
 }
 
-/* --- What a blob is bound to -------------------------------------------------------------------- */
+/* --- What a blob is bound to ------------------------------------------------------------------ */
 
 static void test_keyring__a_blob_of_one_tenant_does_not_open_as_another_s(void **state)
 {
@@ -188,7 +188,7 @@ static void test_keyring__tenant_files_do_not_change_places(void **state)
     assert_status(unwrap(fixture, 2, 1, &of_a, &key), LH_KEY_DOWN);
 }
 
-/* --- Destroying --------------------------------------------------------------------------------- */
+/* --- Destroying ------------------------------------------------------------------------------- */
 
 static void test_keyring__a_destroyed_tenant_is_absent_for_good(void **state)
 {
@@ -245,7 +245,7 @@ static void test_keyring__a_crash_between_marker_and_removal_still_destroys(void
     assert_int_equal(access(path, F_OK), -1);
 }
 
-/* --- Missing: unknown, never destroyed ---------------------------------------------------------- */
+/* --- Missing: unknown, never destroyed -------------------------------------------------------- */
 
 static void test_keyring__a_lost_tenant_file_is_unknown(void **state)
 {
@@ -308,7 +308,7 @@ static void test_keyring__a_lasting_fault_is_one_log_line_that_names_the_file(vo
     assert_int_equal(fixture->fake.log_lines, 2);
 }
 
-/* --- Opening ------------------------------------------------------------------------------------ */
+/* --- Opening ---------------------------------------------------------------------------------- */
 
 static void test_keyring__opening_makes_nothing_unless_it_may(void **state)
 {

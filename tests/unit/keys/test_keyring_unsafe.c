@@ -12,7 +12,7 @@
 #include <sys/resource.h>
 #include <sys/wait.h>
 
-/* --- E10: files in a state that is not ours ----------------------------------------------------- */
+/* --- E10: files in a state that is not ours --------------------------------------------------- */
 
 static void open_refuses(struct keyring_fixture *fixture, enum lh_code expected)
 {
@@ -175,7 +175,7 @@ static void test_keyring_unsafe__no_altered_or_shortened_tenant_file_passes(void
     assert_ok(unwrap(fixture, 1, 1, &blob, &key));
 }
 
-/* --- E10: replaced while it is read ------------------------------------------------------------- */
+/* --- E10: replaced while it is read ----------------------------------------------------------- */
 
 #define REPLACEMENTS 400
 
@@ -260,7 +260,7 @@ static void test_keyring_unsafe__a_kek_written_over_while_read_is_whole_or_unkno
     read_while_replaced(*state, true);
 }
 
-/* --- No space ----------------------------------------------------------------------------------- */
+/* --- No space --------------------------------------------------------------------------------- */
 
 static void create_without_room(void *context)
 {

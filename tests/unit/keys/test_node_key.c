@@ -6,7 +6,7 @@
 #include "codec/base64url.h"
 #include "codec/json.h"
 
-/* --- Who signs ---------------------------------------------------------------------------------- */
+/* --- Who signs -------------------------------------------------------------------------------- */
 
 static void test_node_key__the_first_key_signs_at_once(void **state)
 {
@@ -85,7 +85,7 @@ static void test_node_key__signs_what_its_reopened_self_verifies(void **state)
     lh_node_keys_close(verifying);
 }
 
-/* --- Retiring ----------------------------------------------------------------------------------- */
+/* --- Retiring --------------------------------------------------------------------------------- */
 
 static void test_node_key__only_keys_whose_time_is_over_are_retired(void **state)
 {
@@ -151,7 +151,7 @@ static void test_node_key__the_host_s_name_is_a_node_s_name(void **state)
         lh_node_key_create(fixture->crypto, fixture->node, lh_slice_from_text(name), NOW, &kid));
 }
 
-/* --- What is published -------------------------------------------------------------------------- */
+/* --- What is published ------------------------------------------------------------------------ */
 
 static json_t *published(struct fixture *fixture, struct lh_node_keys *keys, uint64_t now_ms)
 {

@@ -5,7 +5,7 @@
 
 #include <time.h>
 
-/* --- Changes ------------------------------------------------------------------------------------ */
+/* --- Changes ---------------------------------------------------------------------------------- */
 
 /* Sets the directory's time stamp into the past, as if nothing had changed for long. */
 static void let_stamp_settle(const struct fixture *fixture)
@@ -77,7 +77,7 @@ static void test_node_key_file__the_old_set_serves_while_the_directory_is_broken
     lh_node_keys_close(keys);
 }
 
-/* --- Files that are not ours -------------------------------------------------------------------- */
+/* --- Files that are not ours ------------------------------------------------------------------ */
 
 static void open_refuses(struct fixture *fixture, enum lh_code expected)
 {

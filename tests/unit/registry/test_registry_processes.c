@@ -83,7 +83,7 @@ static void end_peer(struct peer *peer, int signal_number)
     assert_int_equal(signal_number == 0 ? status : WTERMSIG(status), signal_number);
 }
 
-/* --- A worker: finds "acme" through a directory ------------------------------------------------ */
+/* --- A worker: finds "acme" through a directory ----------------------------------------------- */
 
 static unsigned worker_loads;
 static const struct lh_directory_source *worker_source;
@@ -134,7 +134,7 @@ static void assert_state(const struct peer *worker, uint64_t now_ms, enum lh_ten
     assert_int_equal(answer.state, state);
 }
 
-/* --- A writer in steps: (p)ut, (c)ommit, (e)nd ------------------------------------------------- */
+/* --- A writer in steps: (p)ut, (c)ommit, (e)nd ------------------------------------------------ */
 
 static void serve_writer(struct registry_fixture *fixture, int in, int out)
 {

@@ -9,7 +9,7 @@
 #define TENANT_MEMORY ((size_t)16 * 1024)
 #define DEKS          2U
 
-/* --- Stand-ins ---------------------------------------------------------------------------------- */
+/* --- Stand-ins -------------------------------------------------------------------------------- */
 
 static lh_status kms_unwrap(void *self, struct lh_crypto *crypto, const struct lh_wrap_scope *scope,
                             lh_slice blob, struct lh_key *out_key)
@@ -60,7 +60,7 @@ lh_status lh_write_queue_quarantine(struct lh_write_queue *queue, const struct l
     return remember(queue, key, queue->set_aside, &queue->quarantines);
 }
 
-/* --- Building ----------------------------------------------------------------------------------- */
+/* --- Building --------------------------------------------------------------------------------- */
 
 static struct lh_tenant *new_tenant(uint8_t byte)
 {
@@ -169,7 +169,7 @@ void fixture_renew_datakeys(struct fixture *fixture)
     make_vaults(fixture);
 }
 
-/* --- Sessions ----------------------------------------------------------------------------------- */
+/* --- Sessions --------------------------------------------------------------------------------- */
 
 struct lh_session_spec spec_of_alice(void)
 {

@@ -5,7 +5,7 @@
 
 #include "session_cache_fixture.h"
 
-/* --- What it answers ---------------------------------------------------------------------------- */
+/* --- What it answers -------------------------------------------------------------------------- */
 
 static void test_session_cache__answers_with_what_it_was_filled_by(void **state)
 {
@@ -114,7 +114,7 @@ static void test_session_cache__what_looks_over_by_time_is_a_miss(void **state)
     assert_status(find(*state, &asked), LH_ABSENT);
 }
 
-/* --- What it takes ------------------------------------------------------------------------------ */
+/* --- What it takes ---------------------------------------------------------------------------- */
 
 static void test_session_cache__a_session_proved_by_its_previous_secret_is_not_taken(void **state)
 {
@@ -176,7 +176,7 @@ static void test_session_cache__a_new_secret_replaces_the_old_one(void **state)
     assert_status(find(*state, &asked), LH_ABSENT);
 }
 
-/* --- Who makes room ----------------------------------------------------------------------------- */
+/* --- Who makes room --------------------------------------------------------------------------- */
 
 static void test_session_cache__in_a_full_set_the_one_used_longest_ago_goes(void **state)
 {

@@ -205,7 +205,7 @@ static void test_header__values_that_cannot_be_are_not_written(void **state)
     assert_ok(lh_session_header_write(&bad[5], &bytes));
 }
 
-/* --- Principals --------------------------------------------------------------------------------- */
+/* --- Principals ------------------------------------------------------------------------------- */
 
 static void add_text(struct lh_text_list *list, const char *text)
 {

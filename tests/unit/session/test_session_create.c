@@ -123,7 +123,7 @@ static void test_create__lives_are_capped_by_the_tier(void **state)
     assert_int_equal(header.idle_s, 60);
 }
 
-/* --- Refusals ----------------------------------------------------------------------------------- */
+/* --- Refusals --------------------------------------------------------------------------------- */
 
 static uint64_t records_in(struct fixture *fixture)
 {
@@ -264,7 +264,7 @@ static void test_create__without_randomness_nothing_is_made(void **state)
     assert_ok(create(fixture, &spec, &header));
 }
 
-/* --- Touches ------------------------------------------------------------------------------------ */
+/* --- Touches ---------------------------------------------------------------------------------- */
 
 static void test_touch__is_queued_when_the_last_one_is_old_enough(void **state)
 {
@@ -322,7 +322,7 @@ static void test_touch__without_a_queue_is_made_at_once(void **state)
     assert_int_equal(row.last_touch_ms, FAKE_HOST_NOW_MS + 60000);
 }
 
-/* --- Judging ------------------------------------------------------------------------------------ */
+/* --- Judging ---------------------------------------------------------------------------------- */
 
 static void test_judge__every_fact_of_the_registry_counts(void **state)
 {

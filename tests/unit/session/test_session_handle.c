@@ -191,7 +191,7 @@ static void test_handle__of_another_cell_or_key_is_not_ours(void **state)
     }
 }
 
-/* --- References --------------------------------------------------------------------------------- */
+/* --- References ------------------------------------------------------------------------------- */
 
 static void test_ref__names_bucket_and_lease_and_nothing_else(void **state)
 {
@@ -239,7 +239,7 @@ static void test_ref__other_texts_are_malformed(void **state)
     }
 }
 
-/* --- Names -------------------------------------------------------------------------------------- */
+/* --- Names ------------------------------------------------------------------------------------ */
 
 static void test_cookie_name__ends_in_eight_digits_of_the_uid(void **state)
 {

@@ -90,7 +90,7 @@ static void test_swaps__without_a_queue_a_foreign_record_is_set_aside_at_once(vo
     assert_true(row.is_quarantined);
 }
 
-/* --- Put together from others ------------------------------------------------------------------- */
+/* --- Put together from others ----------------------------------------------------------------- */
 
 /* header ‖ commitment ‖ principal ‖ state, each taken from one of two records. */
 static void splice(const struct made_session *a, const struct made_session *b, unsigned from_b,
@@ -196,7 +196,7 @@ static void test_swaps__a_state_cannot_be_taken_off_unseen(void **state)
     assert_status(load_only(fixture, &three.mine.handle), LH_TAMPERED);
 }
 
-/* --- Altered ------------------------------------------------------------------------------------ */
+/* --- Altered ---------------------------------------------------------------------------------- */
 
 static void test_swaps__no_altered_bit_of_a_record_opens(void **state)
 {
@@ -259,7 +259,7 @@ static void test_swaps__indexes_that_lie_about_the_record_are_tampered(void **st
     }
 }
 
-/* --- Keys --------------------------------------------------------------------------------------- */
+/* --- Keys ------------------------------------------------------------------------------------- */
 
 static void test_swaps__a_record_that_names_another_key_does_not_open(void **state)
 {

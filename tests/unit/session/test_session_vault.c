@@ -62,7 +62,7 @@ static void test_vault__a_session_without_state_says_so(void **state)
                   LH_ABSENT);
 }
 
-/* --- Places ------------------------------------------------------------------------------------- */
+/* --- Places ----------------------------------------------------------------------------------- */
 
 static void test_vault__an_unknown_lease_bucket_or_tenant_is_absent(void **state)
 {
@@ -124,7 +124,7 @@ static void test_vault__a_refused_load_leaves_nothing_behind(void **state)
     assert_memory_equal(&loaded, &empty, sizeof(empty));
 }
 
-/* --- The secret --------------------------------------------------------------------------------- */
+/* --- The secret ------------------------------------------------------------------------------- */
 
 static void test_vault__no_other_secret_gets_in(void **state)
 {
@@ -182,7 +182,7 @@ static void test_vault__the_previous_secret_passes_within_its_grace_and_is_told(
     assert_ok(load_and_open(fixture, fixture->acme, &made.handle));
 }
 
-/* --- Ends --------------------------------------------------------------------------------------- */
+/* --- Ends ------------------------------------------------------------------------------------- */
 
 static void test_vault__the_absolute_end_is_to_the_millisecond(void **state)
 {
@@ -268,7 +268,7 @@ static void test_vault__a_last_touch_before_birth_counts_as_birth(void **state)
     assert_ok(load_only(fixture, &made.handle));
 }
 
-/* --- Inspecting --------------------------------------------------------------------------------- */
+/* --- Inspecting ------------------------------------------------------------------------------- */
 
 static void test_vault__an_operator_reads_without_the_secret(void **state)
 {
@@ -289,7 +289,7 @@ static void test_vault__an_operator_reads_without_the_secret(void **state)
     assert_status(lh_vault_inspect(fixture->acts, &op, &made.key, &loaded), LH_REVOKED);
 }
 
-/* --- Keys --------------------------------------------------------------------------------------- */
+/* --- Keys ------------------------------------------------------------------------------------- */
 
 static void test_vault__a_key_that_is_not_warm_is_waited_for(void **state)
 {
