@@ -161,9 +161,10 @@ static lh_status check_arguments(struct run *run, const struct command *command)
     }
     if (arguments->operand_count < command->operands_least ||
         arguments->operand_count > command->operands_most) {
-        return run_fail(run, LH_INVALID, "usage: leasehold %s%s%s %s", command->noun,
+        return run_fail(run, LH_INVALID, "usage: leasehold %s%s%s%s%s", command->noun,
                         command->verb == NULL ? "" : " ",
-                        command->verb == NULL ? "" : command->verb, command->operands);
+                        command->verb == NULL ? "" : command->verb,
+                        command->operands[0] == '\0' ? "" : " ", command->operands);
     }
     return lh_ok();
 }

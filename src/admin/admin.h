@@ -38,6 +38,12 @@ lh_status lh_admin_fail(struct lh_admin *admin, enum lh_code code, const char *f
     __attribute__((format(printf, 3, 4)));
 
 /*
+ * Explains that there is no tier of this name, and which one may have been meant. Only committed
+ * tiers are suggested. returns: ABSENT.
+ */
+lh_status lh_admin_fail_tier(struct lh_admin *admin, lh_slice name);
+
+/*
  * Passes OK and failures that are explained already; else explains what was tried.
  * what  "write the registry".
  */

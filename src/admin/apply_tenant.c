@@ -141,8 +141,7 @@ static lh_status set_tier(struct subject *subject)
     struct lh_admin *admin = subject->apply->admin;
     lh_status status = lh_registry_get_tier(subject->apply->txn, name, &tier);
     if (status.code == LH_ABSENT) {
-        return lh_admin_fail(admin, LH_ABSENT, "there is no tier \"%.*s\"",
-                             (int)(name.len > 64 ? 64 : name.len), (const char *)name.ptr);
+        return lh_admin_fail_tier(admin, name);
     }
     LH_TRY(lh_admin_check(admin, status, "read the tier"));
     LH_TRY(note(subject, subject->is_new ? "add" : "change", "tier",

@@ -4,7 +4,42 @@
  */
 #include "admin/admin.h"
 
+#include "codec/suggest.h"
+
 #include "base/banned.h"
+
+/* Most tiers among which the meant one is looked for; who has more reads his own list. */
+#define TIERS_COMPARED_MAX 32U
+
+struct tier_names {
+    struct lh_tier tiers[TIERS_COMPARED_MAX];
+    lh_slice names[TIERS_COMPARED_MAX];
+    size_t count;
+};
+
+static bool keep_name(void *context, const struct lh_tier *tier)
+{
+    struct tier_names *kept = context;
+    kept->tiers[kept->count] = *tier;
+    kept->names[kept->count] = lh_tier_name(&kept->tiers[kept->count]);
+    kept->count++;
+    return kept->count < TIERS_COMPARED_MAX;
+}
+
+lh_status lh_admin_fail_tier(struct lh_admin *admin, lh_slice name)
+{
+    struct tier_names known = {.count = 0};
+    int len = (int)(name.len > LH_TIER_NAME_MAX_BYTES ? LH_TIER_NAME_MAX_BYTES : name.len);
+    lh_status status = lh_registry_each_tier(admin->parts.registry, keep_name, &known);
+    size_t near = lh_is_ok(status) ? lh_suggest(name, known.names, known.count) : known.count;
+    if (near < known.count) {
+        return lh_admin_fail(admin, LH_ABSENT,
+                             "there is no tier \"%.*s\"; did you mean \"%.*s\"?", len,
+                             (const char *)name.ptr, LH_SLICE_ARG(known.names[near]));
+    }
+    return lh_admin_fail(admin, LH_ABSENT, "there is no tier \"%.*s\"", len,
+                         (const char *)name.ptr);
+}
 
 lh_status lh_admin_parse_id(struct lh_admin *admin, lh_slice text, struct lh_tenant_id *out_id)
 {

@@ -83,8 +83,7 @@ static lh_status check_tier(struct lh_admin *admin, struct lh_registry_txn *txn,
 {
     lh_status status = lh_registry_get_tier(txn, lh_tier_name(&tenant->tier), &tenant->tier);
     if (status.code == LH_ABSENT) {
-        return lh_admin_fail(admin, LH_ABSENT, "there is no tier \"%.*s\"",
-                             LH_SLICE_ARG(lh_tier_name(&tenant->tier)));
+        return lh_admin_fail_tier(admin, lh_tier_name(&tenant->tier));
     }
     return lh_admin_check(admin, status, "read the tier");
 }
