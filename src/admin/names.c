@@ -33,9 +33,8 @@ lh_status lh_admin_fail_tier(struct lh_admin *admin, lh_slice name)
     lh_status status = lh_registry_each_tier(admin->parts.registry, keep_name, &known);
     size_t near = lh_is_ok(status) ? lh_suggest(name, known.names, known.count) : known.count;
     if (near < known.count) {
-        return lh_admin_fail(admin, LH_ABSENT,
-                             "there is no tier \"%.*s\"; did you mean \"%.*s\"?", len,
-                             (const char *)name.ptr, LH_SLICE_ARG(known.names[near]));
+        return lh_admin_fail(admin, LH_ABSENT, "there is no tier \"%.*s\"; did you mean \"%.*s\"?",
+                             len, (const char *)name.ptr, LH_SLICE_ARG(known.names[near]));
     }
     return lh_admin_fail(admin, LH_ABSENT, "there is no tier \"%.*s\"", len,
                          (const char *)name.ptr);
