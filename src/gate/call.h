@@ -180,8 +180,7 @@ LH_MUST_USE lh_status lh_gate_read_facts(struct lh_gate *gate, const struct lh_t
                                          const struct lh_session_header *header,
                                          struct lh_session_facts *out_facts);
 
-/* --- The steps, in the order of the table ------------------------------------------------------
- */
+/* --- The steps, in the order of the table ----------------------------------------------------- */
 
 /* Locations that are off, headers that are too many, preflights, a home that is down. */
 enum lh_step_flow lh_step_admit(struct lh_gate_call *call);

@@ -43,8 +43,7 @@ struct lh_datakey_cache {
     struct failure failures[FAILURES];
 };
 
-/* --- Entries ------------------------------------------------------------------------------------
- */
+/* --- Entries ---------------------------------------------------------------------------------- */
 
 static void drop_entry(struct lh_datakey_cache *cache, struct entry *entry)
 {
@@ -110,8 +109,7 @@ static lh_status put_key(struct lh_datakey_cache *cache, const struct lh_datakey
     return lh_ok();
 }
 
-/* --- Failures -----------------------------------------------------------------------------------
- */
+/* --- Failures --------------------------------------------------------------------------------- */
 
 static struct failure *failure_place(struct lh_datakey_cache *cache, const struct lh_datakey_id *id)
 {
@@ -128,8 +126,7 @@ static lh_status recall_failure(struct lh_datakey_cache *cache, const struct lh_
     return is_known ? failure->status : lh_ok();
 }
 
-/* --- Fetching -----------------------------------------------------------------------------------
- */
+/* --- Fetching --------------------------------------------------------------------------------- */
 
 static lh_status receive_key(void *receiver, const struct lh_datakey_id *id, lh_status status,
                              struct lh_datakey *key)
@@ -264,8 +261,7 @@ void lh_datakey_cache_read_counts(const struct lh_datakey_cache *cache,
     out_counts->is_locked = lh_datakey_fetcher_is_locked(cache->fetcher);
 }
 
-/* --- Life ---------------------------------------------------------------------------------------
- */
+/* --- Life ------------------------------------------------------------------------------------- */
 
 static void drop_cache(struct lh_datakey_cache **cache)
 {

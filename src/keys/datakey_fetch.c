@@ -47,8 +47,7 @@ static struct fetch *fetch_of(struct lh_task *task)
     return fetch;
 }
 
-/* --- On the lane's thread -----------------------------------------------------------------------
- */
+/* --- On the lane's thread --------------------------------------------------------------------- */
 
 static lh_status derive_keys(struct lh_crypto *crypto, const struct lh_datakey_id *id,
                              const struct lh_key *dek, struct lh_datakey *out_key)
@@ -97,8 +96,7 @@ static void run_fetch(struct lh_task *task)
     fetch->status = as_seen_by_callers(run_on_lane(fetch));
 }
 
-/* --- On the loop --------------------------------------------------------------------------------
- */
+/* --- On the loop ------------------------------------------------------------------------------ */
 
 static void release_fetcher(struct lh_datakey_fetcher *fetcher)
 {

@@ -220,6 +220,24 @@ lh_status lh_key_file_destroy(int dir_fd, const char *name)
     return lh_ok();
 }
 
+lh_status lh_key_file_add_head(struct lh_buf *content, uint32_t magic)
+{
+    LH_TRY(lh_buf_add_u32(content, magic));
+    return lh_buf_add_u8(content, LH_KEY_FILE_VERSION);
+}
+
+lh_status lh_key_file_read_head(struct lh_cursor *cursor, uint32_t magic)
+{
+    uint32_t found;
+    uint8_t version;
+    LH_TRY(lh_cursor_u32(cursor, &found));
+    LH_TRY(lh_cursor_u8(cursor, &version));
+    LH_ENSURE(found == magic, LH_MALFORMED);
+    LH_ENSURE(version <= LH_KEY_FILE_VERSION, LH_FUTURE_FORMAT);
+    LH_ENSURE(version == LH_KEY_FILE_VERSION, LH_MALFORMED);
+    return lh_ok();
+}
+
 lh_status lh_key_file_find(int dir_fd, const char *name)
 {
     struct stat found;

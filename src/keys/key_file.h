@@ -13,6 +13,9 @@
 /* Larger than any file of keys: what is longer is none of ours. */
 #define LH_KEY_FILE_MAX_BYTES ((size_t)4096)
 
+/* Of every kind of key file; a later one is left to a later program. */
+#define LH_KEY_FILE_VERSION 1U
+
 /* For LH_CLEANUP; -1 is accepted. */
 void lh_key_fd_close(int *fd);
 
@@ -62,6 +65,12 @@ LH_MUST_USE lh_status lh_key_file_destroy(int dir_fd, const char *name);
 DIR *lh_key_listing_open(int dir_fd);
 /* For LH_CLEANUP; NULL is accepted. */
 void lh_key_listing_close(DIR **listing);
+
+/* Appends the head of a key file, magic and version. Errors: NO_MEMORY, TOO_LARGE. */
+LH_MUST_USE lh_status lh_key_file_add_head(struct lh_buf *content, uint32_t magic);
+
+/* Takes the head off and checks it. Errors: MALFORMED, FUTURE_FORMAT. */
+LH_MUST_USE lh_status lh_key_file_read_head(struct lh_cursor *cursor, uint32_t magic);
 
 /* Whether there is something under the name. Errors: ABSENT, UNREADABLE. */
 LH_MUST_USE lh_status lh_key_file_find(int dir_fd, const char *name);

@@ -54,8 +54,7 @@ void lh_node_name_of_host(char out_name[LH_NODE_NAME_MAX_BYTES + 1])
     }
 }
 
-/* --- Making and retiring ------------------------------------------------------------------------
- */
+/* --- Making and retiring ---------------------------------------------------------------------- */
 
 static bool is_node_name(lh_slice name)
 {
@@ -157,8 +156,7 @@ lh_status lh_node_key_retire(struct lh_crypto *crypto, const char *dir, uint64_t
     return retire_keys(dir_fd, now_ms, &set, out_removed);
 }
 
-/* --- The set ------------------------------------------------------------------------------------
- */
+/* --- The set ---------------------------------------------------------------------------------- */
 
 static bool is_same_time(struct timespec a, struct timespec b)
 {

@@ -8,7 +8,6 @@
 #include "base/banned.h"
 
 #define NODE_FILE_MAGIC 0x6c686e6bU /* "lhnk" */
-#define FILE_VERSION    1U
 #define KEY_FILE_MODE   0600U
 #define KEY_SUFFIX      ".key"
 #define FILE_NAME_BYTES (LH_NODE_KID_MAX_BYTES + sizeof(KEY_SUFFIX))
@@ -36,16 +35,14 @@ static void name_file(const struct lh_node_kid *kid, char out_name[FILE_NAME_BYT
     (void)snprintf(out_name, FILE_NAME_BYTES, "%.*s" KEY_SUFFIX, (int)kid->len, kid->text);
 }
 
-/* --- One file -----------------------------------------------------------------------------------
- */
+/* --- One file --------------------------------------------------------------------------------- */
 
 static lh_status write_content(struct lh_crypto *crypto, const struct lh_node_key *key,
                                struct lh_buf *out)
 {
     LH_CLEANUP(lh_key_fini) struct lh_key scalar;
     LH_TRY(lh_signing_key_export(key->pair, &scalar));
-    LH_TRY(lh_buf_add_u32(out, NODE_FILE_MAGIC));
-    LH_TRY(lh_buf_add_u8(out, FILE_VERSION));
+    LH_TRY(lh_key_file_add_head(out, NODE_FILE_MAGIC));
     LH_TRY(lh_buf_add_u8(out, key->kid.len));
     LH_TRY(lh_buf_add(out, lh_node_kid_view(&key->kid)));
     LH_TRY(lh_buf_add_u64(out, key->created_ms));
@@ -103,27 +100,14 @@ static lh_status read_kid(struct lh_cursor *cursor, struct lh_node_kid *out_kid)
     return lh_ok();
 }
 
-/* Takes magic and version off. Errors: MALFORMED, FUTURE_FORMAT. */
-static lh_status read_head(struct lh_cursor *cursor)
-{
-    uint32_t magic;
-    uint8_t version;
-    LH_TRY(lh_cursor_u32(cursor, &magic));
-    LH_TRY(lh_cursor_u8(cursor, &version));
-    LH_ENSURE(magic == NODE_FILE_MAGIC, LH_MALFORMED);
-    LH_ENSURE(version <= FILE_VERSION, LH_FUTURE_FORMAT);
-    LH_ENSURE(version == FILE_VERSION, LH_MALFORMED);
-    return lh_ok();
-}
-
 static lh_status parse_content(struct lh_crypto *crypto, lh_slice content,
                                struct lh_node_key *out_key)
 {
     struct lh_cursor cursor = lh_cursor_over(content);
-    LH_TRY(read_head(&cursor));
+    LH_TRY(lh_key_file_read_head(&cursor, NODE_FILE_MAGIC));
     LH_TRY(check_digest(crypto, content, &content));
     cursor = lh_cursor_over(content);
-    LH_TRY(read_head(&cursor));
+    LH_TRY(lh_key_file_read_head(&cursor, NODE_FILE_MAGIC));
     struct lh_node_key key = {.pair = NULL};
     LH_TRY(read_kid(&cursor, &key.kid));
     LH_TRY(lh_cursor_u64(&cursor, &key.created_ms));
@@ -158,8 +142,7 @@ static lh_status read_key_file(struct lh_crypto *crypto, int dir_fd, const char 
     return lh_ok();
 }
 
-/* --- All files of a directory -------------------------------------------------------------------
- */
+/* --- All files of a directory ----------------------------------------------------------------- */
 
 static bool is_used_before(const struct lh_node_key *a, const struct lh_node_key *b)
 {

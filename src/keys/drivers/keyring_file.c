@@ -20,7 +20,6 @@
 #define KEYRING_MAGIC     0x4c484b52U /* "LHKR" */
 #define KEK_FILE_MAGIC    0x6c686b65U /* "lhke" */
 #define TENANT_FILE_MAGIC 0x6c687465U /* "lhte" */
-#define FILE_VERSION      1U
 #define KEY_FILE_MODE     0600U
 
 #define KEK_NAME          "kek"
@@ -94,36 +93,21 @@ static lh_status open_place(struct keyring *ring, struct place *out_place)
     return lh_ok();
 }
 
-/* --- The KEK: magic ‖ version ‖ key ‖ commitment, by which damage shows ------------------------
- */
+/* --- The KEK: magic ‖ version ‖ key ‖ commitment, by which damage shows ----------------------- */
 
 static lh_status write_kek(struct lh_crypto *crypto, const struct lh_key *kek, struct lh_buf *out)
 {
     uint8_t commitment[LH_AEAD_COMMITMENT_BYTES];
     LH_TRY(lh_aead_commitment(crypto, kek, commitment));
-    LH_TRY(lh_buf_add_u32(out, KEK_FILE_MAGIC));
-    LH_TRY(lh_buf_add_u8(out, FILE_VERSION));
+    LH_TRY(lh_key_file_add_head(out, KEK_FILE_MAGIC));
     LH_TRY(lh_buf_add(out, LH_SLICE_OF(kek->bytes)));
     return lh_buf_add(out, LH_SLICE_OF(commitment));
-}
-
-/* Takes magic and version off. Errors: MALFORMED, FUTURE_FORMAT. */
-static lh_status read_head(struct lh_cursor *cursor, uint32_t expected_magic)
-{
-    uint32_t magic;
-    uint8_t version;
-    LH_TRY(lh_cursor_u32(cursor, &magic));
-    LH_TRY(lh_cursor_u8(cursor, &version));
-    LH_ENSURE(magic == expected_magic, LH_MALFORMED);
-    LH_ENSURE(version <= FILE_VERSION, LH_FUTURE_FORMAT);
-    LH_ENSURE(version == FILE_VERSION, LH_MALFORMED);
-    return lh_ok();
 }
 
 static lh_status parse_kek(struct lh_crypto *crypto, lh_slice content, struct lh_key *out_kek)
 {
     struct lh_cursor cursor = lh_cursor_over(content);
-    LH_TRY(read_head(&cursor, KEK_FILE_MAGIC));
+    LH_TRY(lh_key_file_read_head(&cursor, KEK_FILE_MAGIC));
     LH_CLEANUP(lh_key_fini) struct lh_key kek;
     LH_TRY(lh_cursor_copy(&cursor, kek.bytes, sizeof(kek.bytes)));
     lh_slice stored;
@@ -144,8 +128,7 @@ static lh_status load_kek(struct keyring *ring, struct lh_crypto *crypto, const 
     return judge_file(ring, KEK_NAME, parse_kek(crypto, lh_buf_view(&content), out_kek));
 }
 
-/* --- Tenant keys: magic ‖ version ‖ key wrapped by the KEK --------------------------------------
- */
+/* --- Tenant keys: magic ‖ version ‖ key wrapped by the KEK ------------------------------------ */
 
 static void name_tenant_file(const struct lh_tenant_uid *uid, const char *suffix,
                              char out_name[TENANT_NAME_BYTES])
@@ -176,7 +159,7 @@ static lh_status parse_tenant_key(struct lh_crypto *crypto, const struct lh_key 
                                   struct lh_key *out_key)
 {
     struct lh_cursor cursor = lh_cursor_over(content);
-    LH_TRY(read_head(&cursor, TENANT_FILE_MAGIC));
+    LH_TRY(lh_key_file_read_head(&cursor, TENANT_FILE_MAGIC));
     struct lh_wrap_binding binding = tenant_binding(uid);
     return lh_wrap_open(crypto, kek, &binding, cursor.rest, out_key);
 }
@@ -211,8 +194,7 @@ static lh_status load_wrapping_key(struct keyring *ring, struct lh_crypto *crypt
     return lh_ok();
 }
 
-/* --- The driver ---------------------------------------------------------------------------------
- */
+/* --- The driver ------------------------------------------------------------------------------- */
 
 static lh_status create_tenant(void *self, struct lh_crypto *crypto,
                                const struct lh_tenant_uid *uid)
@@ -230,8 +212,7 @@ static lh_status create_tenant(void *self, struct lh_crypto *crypto,
     LH_TRY(lh_random(crypto, key.bytes, sizeof(key.bytes)));
     struct lh_wrap_binding binding = tenant_binding(uid);
     LH_CLEANUP(lh_buf_fini) struct lh_buf content = lh_buf_bounded(LH_KEY_FILE_MAX_BYTES);
-    LH_TRY(lh_buf_add_u32(&content, TENANT_FILE_MAGIC));
-    LH_TRY(lh_buf_add_u8(&content, FILE_VERSION));
+    LH_TRY(lh_key_file_add_head(&content, TENANT_FILE_MAGIC));
     LH_TRY(lh_wrap_seal(crypto, &kek, &binding, &key, &content));
 
     char name[TENANT_NAME_BYTES];
@@ -301,8 +282,7 @@ static const struct lh_key_driver lh_keys_keyring_file = {
     .close = close_keyring,
 };
 
-/* --- Opening ------------------------------------------------------------------------------------
- */
+/* --- Opening ---------------------------------------------------------------------------------- */
 
 static bool is_tenant_file(const char *name)
 {
