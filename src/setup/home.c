@@ -225,3 +225,13 @@ void lh_home_close(struct lh_home *home)
     home->magic = 0;
     free(home);
 }
+lh_status lh_home_give_up(struct lh_home *home, lh_status status, const char *path,
+                          char out_error[LH_HOME_ERROR_BYTES])
+{
+    lh_home_close(home);
+    if (out_error[0] == '\0') {
+        (void)snprintf(out_error, LH_HOME_ERROR_BYTES, "home \"%s\" cannot be opened: %s", path,
+                       lh_status_text(status));
+    }
+    return status;
+}

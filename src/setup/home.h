@@ -81,6 +81,13 @@ LH_MUST_USE lh_status lh_home_open_sessions(struct lh_home *home, bool with_queu
 lh_status lh_home_explain(const struct lh_home *home, lh_status status, const char *what,
                           char out_error[LH_HOME_ERROR_BYTES]);
 
+/*
+ * Closes a home that could not be opened (NULL is accepted). If nobody has said why, which happens
+ * when there is no memory, the line says at least that. returns: status.
+ */
+lh_status lh_home_give_up(struct lh_home *home, lh_status status, const char *path,
+                          char out_error[LH_HOME_ERROR_BYTES]);
+
 /* A fresh hash key of this process. Errors: CRYPTO. */
 LH_MUST_USE lh_status lh_home_make_hash_key(struct lh_home *home, struct lh_siphash_key *out_key);
 

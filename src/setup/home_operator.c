@@ -55,8 +55,7 @@ lh_status lh_home_open_operator(const char *path, const struct lh_host *log, con
         status = open_operator(home, path, log, needs_sessions, out_error);
     }
     if (!lh_is_ok(status)) {
-        lh_home_close(home);
-        return status;
+        return lh_home_give_up(home, status, path, out_error);
     }
     fill_parts(home, actor);
     *out_home = home;

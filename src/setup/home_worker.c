@@ -96,8 +96,7 @@ lh_status lh_home_open_worker(const char *path, const struct lh_host *host,
         status = open_worker(home, path, out_error);
     }
     if (!lh_is_ok(status)) {
-        lh_home_close(home);
-        return status;
+        return lh_home_give_up(home, status, path, out_error);
     }
     *out_home = home;
     return lh_ok();
