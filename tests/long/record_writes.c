@@ -5,7 +5,9 @@
  *
  * An entry is a line of text (kind, offset, number of bytes, path, second path), then the bytes.
  * Kinds: write, writesync (of a descriptor with O_DSYNC), sync, truncate, create, link, rename,
- * unlink, mmapwrite (which no entry could follow: the reader refuses it).
+ * unlink.
+ *
+ * With LEASEHOLD_KILL_AT=n the program dies (SIGKILL) as it makes the nth of these calls.
  */
 /* Else the compiler would give pwrite the name of pwrite64, and both are wanted. */
 #undef _FILE_OFFSET_BITS
@@ -13,6 +15,7 @@
 #include <dlfcn.h>
 #include <fcntl.h>
 #include <limits.h>
+#include <signal.h>
 #include <stdarg.h>
 #include <stdbool.h>
 #include <stdint.h>
@@ -26,11 +29,16 @@
 
 static int record_fd = -1;
 static const char *below;
+static long calls_to_live = -1;
 
 __attribute__((constructor)) static void open_record(void)
 {
     const char *path = getenv("LEASEHOLD_RECORD_TO");
     below = getenv("LEASEHOLD_RECORD_BELOW");
+    const char *kill_at = getenv("LEASEHOLD_KILL_AT");
+    if (kill_at != NULL) {
+        calls_to_live = strtol(kill_at, NULL, 10);
+    }
     if (path != NULL && below != NULL) {
         record_fd = open(path, O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC, 0600);
         if (record_fd < 0) {
@@ -108,6 +116,9 @@ static void put(const char *kind, const char *path, const char *second, long lon
     NEXT(writev_fn, next_writev, "writev");
     if (len <= 0 || next_writev(record_fd, all, 1 + count) != (ssize_t)(total + (size_t)len)) {
         abort();
+    }
+    if (calls_to_live > 0 && --calls_to_live == 0) {
+        (void)raise(SIGKILL);
     }
 }
 

@@ -14,7 +14,7 @@
 #include "base/arena.h"
 #include "setup/home.h"
 
-/* More than any decision takes; an endless loop would mean that failures are tried again for ever. */
+/* More than any decision takes; more would mean that failures are tried again for ever. */
 #define CALLS_MAX 2000U
 
 /* Snapshots, cached sessions and remembered failures are all older after it. */
