@@ -40,8 +40,9 @@ class Home:
         self.cookies = os.path.join(folder, f'cookies-{sessions}')
         self.run('leasehold', '--home', self.path, 'init', '--user', user)
         self.run('leasehold', '--home', self.path, 'tenant', 'add', 'acme', '--tier', 'premium')
-        say(f'making {sessions} sessions')
+        began = time.monotonic()
         self.fill(sessions)
+        say(f'made {sessions:,} sessions in {time.monotonic() - began:.0f} s')
 
     def run(self, program, *arguments):
         done = subprocess.run([os.path.join(self.build, 'cli', program), *arguments], capture_output=True, text=True,
@@ -123,23 +124,59 @@ class Form:
             sys.exit(f'bench: {self.name}: {refused} of {made} answers were refusals')
 
 
-def make_forms(home, folder, ports, user, module, upstream_port, gate_cpu):
-    """All forms over one home; each server has one worker, pinned, and is idle while others are measured."""
-    start = gateways.Starter(folder, user, module, home.path, upstream_port, gate_cpu)
-    home.remember(16)
-    cold = start.gate('lmdb', next(ports), state='none')
-    signing = start.gate('signing', next(ports))
-    home.remember(4096)
-    warm = start.gate('cache', next(ports))
-    return [Form('bare proxy_pass', start.bare(next(ports)), home.cookies),
-            Form('auth_request to 204', start.auth_request(next(ports)), home.cookies),
-            Form('gate, cookie from LMDB', cold, home.cookies),
-            Form('gate, cookie from LMDB, context signed each time', signing, home.cookies),
-            Form('gate, cookie from cache, context too', warm, home.cookies + '.few'),
-            Form('gate, forged cookie', warm, home.cookies + '.forged', refuses=True)], start
+LOOKED_UP = 'gate, cookie from LMDB'
 
 
-def run_rounds(forms, rounds, seconds, load_cpu):
+class Field:
+    """One home and the forms that run over it; each server has one worker, pinned, idle while others are measured."""
+
+    def __init__(self, home, sessions, starter):
+        self.home = home
+        self.sessions = sessions
+        self.starter = starter
+        self.forms = []
+        self.times = {}
+
+    def add_lookup(self, ports):
+        self.home.remember(16)
+        server = self.starter.gate('lmdb', next(ports), state='none')
+        self.forms.append(Form(LOOKED_UP, server, self.home.cookies))
+
+    def add_all(self, ports):
+        """What does not depend on the number of sessions as well."""
+        start, cookies = self.starter, self.home.cookies
+        self.forms += [Form('bare `proxy_pass`', start.bare(next(ports)), cookies),
+                       Form('`auth_request` to 204', start.auth_request(next(ports)), cookies)]
+        self.add_lookup(ports)
+        signing = start.gate('signing', next(ports))
+        self.home.remember(4096)
+        warm = start.gate('cache', next(ports))
+        self.forms += [Form('gate, cookie from LMDB, context signed each time', signing, cookies),
+                       Form('gate, cookie and context remembered', warm, cookies + '.few'),
+                       Form('gate, forged cookie', warm, cookies + '.forged', refuses=True)]
+
+    def lookup(self):
+        return next(form for form in self.forms if form.name == LOOKED_UP)
+
+    def time_decisions(self, options, port):
+        """What the gate itself says that its decisions took, from an access log."""
+        self.home.remember(16)
+        server = self.starter.gate('timed', port, state='none', logs_time=True)
+        timed = Form('decision', server, self.home.cookies)
+        timed.measure(3, options.load_cpu, keep=False)
+        open(server.times, 'w', encoding='ascii').close()
+        timed.measure(options.seconds * 2, options.load_cpu)
+        server.stop()
+        with open(server.times, encoding='ascii') as file:
+            times = sorted(int(line) for line in file if line.strip().isdigit())
+        if not times:
+            sys.exit(f'bench: no decision was logged in {server.times}')
+        self.times = {name: times[int(len(times) * share)] for name, share in
+                      (('p50', 0.5), ('p99', 0.99), ('p99.9', 0.999))}
+
+
+def run_rounds(fields, rounds, seconds, load_cpu):
+    forms = [form for field in fields for form in field.forms]
     for form in forms:
         form.measure(seconds + 3, load_cpu, keep=False)
     for number in range(rounds):
@@ -148,48 +185,64 @@ def run_rounds(forms, rounds, seconds, load_cpu):
             form.measure(seconds, load_cpu)
 
 
-def table(sessions, forms):
-    bare = forms[0]
-    print(f'\n{sessions:,} sessions, {len(bare.rates)} interleaved rounds, medians\n')
-    print('| form | requests/s | ratio to bare | CPU µs/request | above bare | client p99 µs |')
-    print('|---|---|---|---|---|---|')
-    for form in forms:
+def print_forms(fields):
+    bare = fields[0].forms[0]
+    print(f'\n{len(bare.rates)} interleaved rounds, medians\n')
+    print('| form | sessions | requests/s | ratio to bare | CPU µs per request | above bare | client p99 µs |')
+    print('|---|---|---|---|---|---|---|')
+    for field, form in ((field, form) for field in fields for form in field.forms):
         ratio = statistics.median(rate / base for rate, base in zip(form.rates, bare.rates))
         cost = statistics.median(form.costs)
-        print(f'| {form.name} | {statistics.median(form.rates):,.0f} | {ratio:.2f} | {cost:.1f} '
-              f'| {cost - statistics.median(bare.costs):+.1f} | {statistics.median(form.latencies):,.0f} |')
+        above = '' if form is bare else f'{cost - statistics.median(bare.costs):+.1f}'
+        print(f'| {form.name} | {field.sessions:,} | {statistics.median(form.rates):,.0f} | {ratio:.2f} '
+              f'| {cost:.1f} | {above} | {statistics.median(form.latencies):,.0f} |')
 
 
-def decision_times(start, forms, seconds, load_cpu, port):
-    """What the gate itself says that its decisions took, from an access log."""
-    server = start.gate('timed', port, state='none', logs_time=True)
-    timed = Form('decision', server, forms[2].cookies)
-    timed.measure(3, load_cpu, keep=False)
-    open(server.times, 'w', encoding='ascii').close()
-    timed.measure(seconds * 2, load_cpu)
-    server.stop()
-    with open(server.times, encoding='ascii') as file:
-        times = sorted(int(line) for line in file if line.strip().isdigit())
-    return {name: times[int(len(times) * share)] for name, share in
-            (('p50', 0.5), ('p99', 0.99), ('p99.9', 0.999))} if times else {}
+def growth(fields):
+    """What a request costs over the largest home, in what it costs over the smallest: medians of rounds."""
+    small, large = fields[0].lookup(), fields[-1].lookup()
+    return statistics.median(more / less for more, less in zip(large.costs, small.costs))
 
 
-def measure_home(options, folder, sessions, ports):
-    home = Home(options.build, folder, options.user, sessions)
+def print_decisions(fields):
+    print('\n| decision, cookie from LMDB | p50 µs | p99 µs | p99.9 µs |')
+    print('|---|---|---|---|')
+    for field in fields:
+        print(f'| {field.sessions:,} sessions | ' + ' | '.join(str(time) for time in field.times.values()) + ' |')
+    if len(fields) > 1:
+        print(f'\nCPU per request, {fields[-1].sessions:,} sessions to {fields[0].sessions:,}: '
+              f'{growth(fields):.2f}')
+
+
+def prepare_fields(options, folder, ports, upstream):
+    fields = []
+    for sessions in (int(number) for number in options.sessions.split()):
+        home = Home(options.build, folder, options.user, sessions)
+        starter = gateways.Starter(folder, options.user, options.module, home.path, upstream.port, options.gate_cpu)
+        fields.append(Field(home, sessions, starter))
+    for number, field in enumerate(fields):
+        if number == 0:
+            field.add_all(ports)
+        else:
+            field.add_lookup(ports)
+    return fields
+
+
+def measure(options, folder):
+    """Everything, with nothing left running."""
+    ports = iter(range(options.port, options.port + 40))
     upstream = gateways.start_upstream(folder, next(ports), options.load_cpu)
-    forms, start = make_forms(home, folder, ports, options.user, options.module, upstream.port, options.gate_cpu)
+    fields = []
     try:
-        run_rounds(forms, options.rounds, options.seconds, options.load_cpu)
-        table(sessions, forms)
-        home.remember(16)
-        times = decision_times(start, forms, options.seconds, options.load_cpu, next(ports))
-        print(f'\ndecision, cookie from LMDB: ' + ', '.join(f'{name} {value} µs' for name, value in times.items()))
+        fields = prepare_fields(options, folder, ports, upstream)
+        run_rounds(fields, options.rounds, options.seconds, options.load_cpu)
+        for field in fields:
+            field.time_decisions(options, next(ports))
     finally:
-        start.stop()
+        for field in fields:
+            field.starter.stop()
         upstream.stop()
-    shutil.rmtree(home.path, ignore_errors=True)
-    return {'sessions': sessions, 'decision_us': times,
-            'forms': {form.name: {'rps': form.rates, 'cpu_us': form.costs} for form in forms}}
+    return fields
 
 
 def parse():
@@ -209,21 +262,29 @@ def parse():
     return options
 
 
+def write_figures(path, fields):
+    results = [{'sessions': field.sessions, 'decision_us': field.times,
+                'forms': {form.name: {'rps': form.rates, 'cpu_us': form.costs} for form in field.forms}}
+               for field in fields]
+    with open(path, 'w', encoding='utf-8') as file:
+        json.dump({'at': time.strftime('%Y-%m-%d'), 'results': results}, file, indent=1)
+
+
 def main():
     options = parse()
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))
     folder = tempfile.mkdtemp(prefix='leasehold-bench-', dir=os.environ.get('BENCH_DIR', '/var/tmp'))
     os.chmod(folder, 0o755)
-    results = []
+    began = time.monotonic()
     try:
-        ports = iter(range(options.port, options.port + 40))
-        for sessions in options.sessions.split():
-            results.append(measure_home(options, folder, int(sessions), ports))
+        fields = measure(options, folder)
     finally:
         shutil.rmtree(folder, ignore_errors=True)
+    print_forms(fields)
+    print_decisions(fields)
+    say(f'\ntook {time.monotonic() - began:.0f} s')
     if options.json:
-        with open(options.json, 'w', encoding='utf-8') as file:
-            json.dump({'at': time.strftime('%Y-%m-%d'), 'results': results}, file, indent=1)
+        write_figures(options.json, fields)
 
 
 if __name__ == '__main__':

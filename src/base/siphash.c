@@ -3,6 +3,9 @@
  */
 #include "base/siphash.h"
 
+#include <endian.h>
+#include <string.h>
+
 #include "base/banned.h"
 
 #define WORD_BYTES 8U
@@ -14,6 +17,14 @@ struct sip_state {
 static uint64_t rotate_left(uint64_t word, unsigned bits)
 {
     return (word << bits) | (word >> (64U - bits));
+}
+
+/* Whole words are read at once where the machine's order is the algorithm's. */
+static uint64_t load_whole(const uint8_t *bytes)
+{
+    uint64_t word;
+    memcpy(&word, bytes, sizeof(word));
+    return le64toh(word);
 }
 
 static uint64_t load_word(const uint8_t *bytes, size_t len)
@@ -50,13 +61,13 @@ static void absorb(struct sip_state *s, uint64_t word)
 
 uint64_t lh_siphash(const struct lh_siphash_key *key, lh_slice message)
 {
-    uint64_t k0 = load_word(key->bytes, WORD_BYTES);
-    uint64_t k1 = load_word(key->bytes + WORD_BYTES, WORD_BYTES);
+    uint64_t k0 = load_whole(key->bytes);
+    uint64_t k1 = load_whole(key->bytes + WORD_BYTES);
     struct sip_state s = {k0 ^ 0x736f6d6570736575U, k1 ^ 0x646f72616e646f6dU,
                           k0 ^ 0x6c7967656e657261U, k1 ^ 0x7465646279746573U};
     size_t whole = message.len / WORD_BYTES * WORD_BYTES;
     for (size_t at = 0; at < whole; at += WORD_BYTES) {
-        absorb(&s, load_word(message.ptr + at, WORD_BYTES));
+        absorb(&s, load_whole(message.ptr + at));
     }
     uint64_t tail = whole == message.len ? 0 : load_word(message.ptr + whole, message.len - whole);
     absorb(&s, tail | (uint64_t)message.len << 56);

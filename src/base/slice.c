@@ -15,13 +15,26 @@ lh_slice lh_slice_from_text(const char *text)
     return lh_slice_of(text, strlen(text));
 }
 
+static uint64_t word_at(const uint8_t *bytes)
+{
+    uint64_t word;
+    memcpy(&word, bytes, sizeof(word));
+    return word;
+}
+
 bool lh_slice_is_equal(lh_slice a, lh_slice b)
 {
     if (a.len != b.len) {
         return false;
     }
-    for (size_t i = 0; i < a.len; i++) {
-        if (a.ptr[i] != b.ptr[i]) {
+    size_t at = 0;
+    for (; a.len - at >= sizeof(uint64_t); at += sizeof(uint64_t)) {
+        if (word_at(a.ptr + at) != word_at(b.ptr + at)) {
+            return false;
+        }
+    }
+    for (; at < a.len; at++) {
+        if (a.ptr[at] != b.ptr[at]) {
             return false;
         }
     }
