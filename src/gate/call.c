@@ -70,12 +70,18 @@ static void log_refusal(struct lh_gate_call *call, enum lh_reason reason, bool i
     if (call->gate == NULL) {
         return; /* whoever failed to open the home has said why */
     }
+    /* An id costs randomness: none for a line that a flood leaves out. */
+    lh_slice request_id = LH_SLICE_EMPTY;
+    if (lh_refusal_log_has_room(&call->gate->log, call->now_ms) &&
+        !lh_is_ok(lh_call_choose_request_id(call, &request_id))) {
+        request_id = LH_SLICE_EMPTY;
+    }
     struct lh_refusal refusal = {
         .reason = reason,
         .step = lh_call_step_name(call),
         .tenant = call->decision->tenant,
         .session = call->has_lease ? lh_lease_id_view(&call->raw.lease) : LH_SLICE_EMPTY,
-        .request_id = call->request->request_id,
+        .request_id = request_id,
         .is_passed = is_passed,
     };
     lh_refusal_log_write(&call->gate->log, call->gate->parts.host, &refusal, call->now_ms);

@@ -90,7 +90,7 @@ struct lh_gate_call {
     uint64_t scope_hash; /* of tenant id and scope */
     struct lh_session_ref ref;
     char traceparent[LH_TRACEPARENT_BYTES];
-    char request_id[LH_REQUEST_ID_BYTES];
+    char request_id[LH_REQUEST_ID_BYTES]; /* begins with NUL until it is made */
 };
 
 /* Memory as long-lived as the request. Errors: NO_MEMORY. */
@@ -136,6 +136,12 @@ LH_MUST_USE lh_status lh_call_header(const struct lh_gate_call *call, enum lh_he
  * Errors: NO_MEMORY.
  */
 LH_MUST_USE lh_status lh_call_read_cookies(struct lh_gate_call *call, lh_slice suffixed_name);
+
+/*
+ * The request's id: the server's own, or one of ours, made when it is asked for the first time.
+ * out_id  lives as long as the call; empty without a gate. Errors: CRYPTO.
+ */
+LH_MUST_USE lh_status lh_call_choose_request_id(struct lh_gate_call *call, lh_slice *out_id);
 
 /* Adds X-Request-ID, traceparent and tracestate to the request upstream. Errors: CRYPTO, NO_MEMORY.
  */

@@ -71,10 +71,20 @@ static void tell_suppressed(struct lh_refusal_log *log, const struct lh_host *ho
     }
 }
 
+static bool is_new_window(const struct lh_refusal_log *log, uint64_t now_ms)
+{
+    return now_ms < log->window_ms || now_ms - log->window_ms >= WINDOW_MS;
+}
+
+bool lh_refusal_log_has_room(const struct lh_refusal_log *log, uint64_t now_ms)
+{
+    return log->written < LH_REFUSAL_LINES_PER_S || is_new_window(log, now_ms);
+}
+
 /* Whether one more line may be written now. */
 static bool take_line(struct lh_refusal_log *log, const struct lh_host *host, uint64_t now_ms)
 {
-    if (now_ms < log->window_ms || now_ms - log->window_ms >= WINDOW_MS) {
+    if (is_new_window(log, now_ms)) {
         log->window_ms = now_ms;
         log->written = 0;
         tell_suppressed(log, host);

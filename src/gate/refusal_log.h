@@ -28,6 +28,9 @@ struct lh_refusal {
     bool is_passed; /* as anonymous all the same */
 };
 
+/* Whether a line of now_ms (session time) would still be written. */
+bool lh_refusal_log_has_room(const struct lh_refusal_log *log, uint64_t now_ms);
+
 /*
  * Writes the line of a refusal: an audit event where the reason has one, else a plain line.
  * A leak is always written; what else is over the limit is counted and told later.

@@ -79,16 +79,17 @@ static void write_hex(const uint8_t *bytes, size_t len, char *out_text)
     }
 }
 
-/* The server's own id, or one of ours. A request that has neither goes on without. */
-static lh_status choose_request_id(struct lh_gate_call *call, lh_slice *out_id)
+lh_status lh_call_choose_request_id(struct lh_gate_call *call, lh_slice *out_id)
 {
-    *out_id = call->request->request_id;
-    if (out_id->len > 0 || call->gate == NULL) {
+    if (call->request->request_id.len > 0 || call->gate == NULL) {
+        *out_id = call->request->request_id;
         return lh_ok();
     }
-    uint8_t bytes[LH_REQUEST_ID_BYTES / 2];
-    LH_TRY(lh_random(call->gate->parts.crypto, bytes, sizeof(bytes)));
-    write_hex(bytes, sizeof(bytes), call->request_id);
+    if (call->request_id[0] == '\0') {
+        uint8_t bytes[LH_REQUEST_ID_BYTES / 2];
+        LH_TRY(lh_random(call->gate->parts.crypto, bytes, sizeof(bytes)));
+        write_hex(bytes, sizeof(bytes), call->request_id);
+    }
     *out_id = lh_slice_of(call->request_id, sizeof(call->request_id));
     return lh_ok();
 }
@@ -134,7 +135,7 @@ static lh_status inject_traceparent(struct lh_gate_call *call, lh_slice request_
 lh_status lh_call_inject_trace(struct lh_gate_call *call)
 {
     lh_slice request_id;
-    LH_TRY(choose_request_id(call, &request_id));
+    LH_TRY(lh_call_choose_request_id(call, &request_id));
     if (request_id.len > 0) {
         lh_call_inject(call, LH_SLICE_LITERAL("X-Request-ID"), request_id);
     }

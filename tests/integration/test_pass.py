@@ -2,6 +2,7 @@
 import re
 
 from harness import http1
+from harness.gateway import text_of, wait_until
 
 UNAUTHENTICATED = {'type': 'urn:leasehold:problem:unauthenticated',
                    'title': 'A valid session is required', 'status': 401}
@@ -209,3 +210,23 @@ def test_revoked_is_refused_from_the_next_request_on(start, echo, home, acme, gl
         connection.send(asking)
         assert connection.read().status == 401
     assert gateway.ask(tenant='globex', session=globex).status == 200
+
+
+def logged_ids(gateway):
+    return re.findall(r'reason=\S+ .*request=(\S*)', gateway.log_text())
+
+
+def test_the_line_of_a_refusal_names_the_request(start, echo, acme, globex):
+    """By an id of the gate's own, or by the id that the access log has."""
+    gateway = start('leasehold on; location / { proxy_pass $upstream; }')
+    for _ in range(2):
+        assert gateway.ask(tenant='acme', session=globex).status == 401
+    ids = logged_ids(gateway)
+    assert len(set(ids)) == 2 and all(re.fullmatch('[0-9a-f]{32}', one) for one in ids)
+    assert gateway.ask(tenant='acme', session=acme).status == 200
+    named = start('leasehold on; access_log $folder/ids.log ids; location / { proxy_pass $upstream; }',
+                  http="log_format ids '$request_id';")
+    assert named.ask(tenant='globex', session=acme).status == 401
+    id_log = f'{named.folder}/ids.log'
+    wait_until(lambda: text_of(id_log).endswith('\n'), 'logged')
+    assert logged_ids(named) == [text_of(id_log).strip()]

@@ -6,7 +6,8 @@ import subprocess
 
 TOP = os.path.dirname(os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__)))))
 BUILD = os.path.abspath(os.environ.get('LEASEHOLD_BUILD', os.path.join(TOP, 'build')))
-MODULE = os.path.join(BUILD, 'adapters', 'nginx', 'ngx_http_leasehold_module.so')
+MODULE = os.environ.get('LEASEHOLD_MODULE') or os.path.join(BUILD, 'adapters', 'nginx',
+                                                            'ngx_http_leasehold_module.so')
 CLI = os.path.join(BUILD, 'cli', 'leasehold')
 NGINX = os.environ.get('LEASEHOLD_NGINX') or shutil.which('nginx') or '/usr/sbin/nginx'
 
