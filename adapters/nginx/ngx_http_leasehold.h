@@ -174,6 +174,10 @@ ngx_int_t ngx_http_leasehold_preaccess_handler(ngx_http_request_t *r);
 /* Forgets what is pending; the request is about to end. */
 void ngx_http_leasehold_cancel(void *record);
 
+/* connection_headers.c */
+/* Takes out of Connection and Upgrade what may not reach an upstream. NGX_ERROR: no memory. */
+ngx_int_t ngx_http_leasehold_scrub_connections(ngx_http_request_t *r);
+
 /* scrub.c */
 /* Notes the client's headers that concern the gate and takes the managed ones away. */
 ngx_int_t ngx_http_leasehold_scrub(ngx_http_leasehold_record_t *record);

@@ -17,7 +17,6 @@ static ngx_str_t  ngx_http_leasehold_cookie_name = ngx_string("Cookie");
 static ngx_http_leasehold_taken_t *ngx_http_leasehold_collect(ngx_http_request_t *r,
     ngx_uint_t *out_count, ngx_uint_t *out_managed);
 static ngx_int_t ngx_http_leasehold_note(ngx_http_leasehold_record_t *record);
-static ngx_int_t ngx_http_leasehold_scrub_connections(ngx_http_request_t *r);
 static ngx_int_t ngx_http_leasehold_restore(ngx_http_leasehold_visit_t *visit);
 static ngx_int_t ngx_http_leasehold_inject(ngx_http_leasehold_visit_t *visit,
     struct lh_decision *decision);
@@ -156,87 +155,6 @@ ngx_http_leasehold_note(ngx_http_leasehold_record_t *record)
     }
 
     record->request.headers = record->headers;
-
-    return NGX_OK;
-}
-
-
-/* Takes managed names out of a comma-separated list; the rest keeps its order. */
-static ngx_int_t
-ngx_http_leasehold_filter_tokens(ngx_pool_t *pool, ngx_str_t *value)
-{
-    u_char     *p, *end, *out, *from, *to;
-    lh_slice    token;
-    ngx_str_t   kept;
-
-    kept.data = ngx_pnalloc(pool, value->len + 1);
-    if (kept.data == NULL) {
-        return NGX_ERROR;
-    }
-
-    end = value->data + value->len;
-    out = kept.data;
-
-    for (p = value->data; p < end; p++) {
-        from = p;
-        while (p < end && *p != ',') {
-            p++;
-        }
-        to = p;
-
-        while (from < to && (*from == ' ' || *from == '\t')) {
-            from++;
-        }
-        while (to > from && (to[-1] == ' ' || to[-1] == '\t')) {
-            to--;
-        }
-
-        token.ptr = from;
-        token.len = (size_t) (to - from);
-
-        if (token.len == 0 || lh_gate_is_managed(lh_gate_header_kind(token))) {
-            continue;
-        }
-
-        if (out != kept.data) {
-            *out++ = ',';
-        }
-        out = ngx_cpymem(out, from, token.len);
-    }
-
-    kept.len = (size_t) (out - kept.data);
-    *out = '\0';
-    *value = kept;
-
-    return NGX_OK;
-}
-
-
-/*
- * "Connection: X-Tenant-ID" asks the next proxy to drop what we inject (RFC 9110 §7.6.1), if the
- * configuration passes the client's Connection on. Managed names are taken out of it.
- */
-static ngx_int_t
-ngx_http_leasehold_scrub_connections(ngx_http_request_t *r)
-{
-    ngx_uint_t        i;
-    ngx_list_part_t  *part;
-    ngx_table_elt_t  *element;
-
-    for (part = &r->headers_in.headers.part; part; part = part->next) {
-        element = part->elts;
-
-        for (i = 0; i < part->nelts; i++) {
-            if (element[i].key.len == sizeof("connection") - 1
-                && ngx_strncasecmp(element[i].key.data, (u_char *) "connection",
-                                   sizeof("connection") - 1)
-                   == 0
-                && ngx_http_leasehold_filter_tokens(r->pool, &element[i].value) != NGX_OK)
-            {
-                return NGX_ERROR;
-            }
-        }
-    }
 
     return NGX_OK;
 }

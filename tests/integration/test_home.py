@@ -184,3 +184,45 @@ def test_a_spent_budget_is_unknown(start, echo, own_home, sessions):
     assert gateway.ask(tenant='globex', session=globex).status == 200
     os.rename(keyring + '.away', keyring)
     wait_until(lambda: gateway.ask(tenant='acme', session=acme).status == 200, 'the key is there again')
+
+
+PARTS = ['registry', 'sessions', 'keyring', 'node', 'run/changes', 'keyring/kek', 'registry/data.mdb', 'leasehold.conf']
+
+
+@pytest.mark.parametrize('part', PARTS)
+def test_a_home_with_a_part_missing_admits_nobody(start, echo, own_home, sessions, part):
+    """Whatever cannot be loaded at a worker's start: no answer but 503, where one credential was good."""
+    acme, globex = sessions
+    gateway = start(ON, on=own_home)
+    assert gateway.ask(tenant='acme', session=acme).status == 200
+    echo.forget()
+    path = os.path.join(own_home.path, part)
+    os.rename(path, path + '.away')
+    replace_workers(gateway)
+    for tenant, session in (('acme', acme), ('globex', globex)):
+        for where in ('/', '/maybe'):
+            assert gateway.ask(where, tenant=tenant, session=session).status == 503
+    assert gateway.ask(tenant='acme', session=globex).status in (401, 503)
+    assert not echo.taken()
+    os.rename(path + '.away', path)
+    wait_until(lambda: gateway.ask(tenant='acme', session=acme).status == 200, 'the part is there again')
+
+
+def mapped_stores(pid):
+    with open(f'/proc/{pid}/maps', encoding='utf-8') as file:
+        return {line.split()[-1] for line in file if line.rstrip().endswith('data.mdb')}
+
+
+def test_each_worker_opens_the_stores_for_itself(start, echo, own_home, sessions):
+    """LMDB does not go across fork: the master has nothing open that a worker could inherit."""
+    acme, globex = sessions
+    gateway = start(ON, on=own_home, workers=3)
+    stores = {os.path.join(own_home.path, name, 'data.mdb') for name in ('registry', 'sessions')}
+    for _ in range(3):
+        assert not mapped_stores(gateway.process.pid)
+        for pid in gateway.pids:
+            assert mapped_stores(pid) == stores
+        own_home.revoke(own_home.session('acme', sub='other'))
+        assert gateway.ask(tenant='acme', session=acme).status == 200
+        assert gateway.ask(tenant='acme', session=globex).status == 401
+        gateway.reload()
