@@ -22,6 +22,20 @@ static void close_fd(int *fd)
     }
 }
 
+bool files_fill_standard(void)
+{
+    for (int fd = STDIN_FILENO; fd <= STDERR_FILENO; fd++) {
+        if (fcntl(fd, F_GETFD) >= 0 || errno != EBADF) {
+            continue;
+        }
+        int filler = fd == STDIN_FILENO ? open("/dev/null", O_RDONLY) : open("/dev/full", O_WRONLY);
+        if (filler != fd) { /* the lowest free number is the closed one, so this is a failure */
+            return false;
+        }
+    }
+    return true;
+}
+
 static int open_input(const char *name)
 {
     return strcmp(name, "-") == 0 ? STDIN_FILENO : open(name, O_RDONLY | O_CLOEXEC);

@@ -11,6 +11,14 @@
 #define INPUT_MAX_BYTES ((size_t)8 * 1024 * 1024)
 
 /*
+ * Called first of all: where stdin, stdout or stderr is closed, the next file opened would take its
+ * number, and what is printed would land in the registry. Closed ones read nothing and refuse to be
+ * written, so that printing onto them fails.
+ * returns: false if that could not be done.
+ */
+bool files_fill_standard(void);
+
+/*
  * Reads every file that the command takes and opens the one that it writes.
  * Errors: ABSENT, UNREADABLE, TOO_LARGE, UNSAFE_FILE, NO_MEMORY; run's line says which file.
  */

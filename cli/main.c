@@ -298,6 +298,9 @@ int main(int argc, char **argv)
 {
     static struct run run = {.out_fd = -1};
     char actor[ACTOR_BYTES];
+    if (!files_fill_standard()) {
+        return (int)EXIT_UNAVAILABLE;
+    }
     (void)umask(S_IRWXG | S_IRWXO);
     (void)signal(SIGPIPE, SIG_IGN);
     openlog("leasehold", LOG_PID, LOG_AUTH);
