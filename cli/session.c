@@ -55,11 +55,11 @@ static void print_made(void *context, const struct lh_admin_credential *made)
 static lh_status read_ttl(struct run *run, uint32_t *out_ttl_s)
 {
     lh_slice text = option_value(&run->arguments, OPTION_ttl);
-    uint64_t ttl = 0;
-    if (text.len > 0 && (!lh_is_ok(lh_slice_parse_u64(text, UINT32_MAX, &ttl)) || ttl == 0)) {
+    uint64_t ttl_s = 0;
+    if (text.len > 0 && (!lh_is_ok(lh_slice_parse_u64(text, UINT32_MAX, &ttl_s)) || ttl_s == 0)) {
         return run_fail(run, LH_INVALID, "--ttl is a number of seconds, 1 or more");
     }
-    *out_ttl_s = (uint32_t)ttl;
+    *out_ttl_s = (uint32_t)ttl_s;
     return lh_ok();
 }
 
