@@ -105,8 +105,8 @@ class Echo:
             with connection, connection.makefile('rb') as stream:
                 while self._serve_one(connection, stream):
                     pass
-        except OSError:
-            pass
+        except (OSError, ValueError):
+            pass  # a request that broke off is none
         finally:
             with self.lock:
                 self.connections.discard(connection)
