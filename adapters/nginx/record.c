@@ -53,8 +53,9 @@ ngx_http_leasehold_describe(ngx_http_leasehold_record_t *record)
     r = record->main;
 
     record->request.method = ngx_http_leasehold_slice(r->method_name);
-    record->request.host = ngx_http_leasehold_slice(r->headers_in.server);
     record->request.authority = ngx_http_leasehold_authority(r);
+    /* nginx cuts whatever follows the colon; a port that is none makes the host malformed */
+    record->request.host = record->request.authority;
     record->request.target = ngx_http_leasehold_slice(r->unparsed_uri);
     record->request.is_upgrade = r->headers_in.upgrade != NULL;
     record->request.alloc = ngx_http_leasehold_alloc;

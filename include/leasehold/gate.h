@@ -101,7 +101,7 @@ struct lh_request_header {
 
 struct lh_request {
     lh_slice method;
-    lh_slice host;      /* the host that the server routed by, without port where it knows */
+    lh_slice host;      /* the host that the server routed by; a port is checked and ignored */
     lh_slice authority; /* host[:port] as the client named it, for the origin rule */
     lh_slice path;      /* normalised path, for sign-in redirects and logs */
     lh_slice target;    /* raw path and query, for the sign-in redirect's return_to */

@@ -43,7 +43,7 @@ static enum lh_header_kind kind_of_extension(lh_slice name)
 {
     switch (fold(name.ptr[2])) {
     case 't':
-        if (IS_FOLDED(name, "x-tenant-id")) {
+        if (IS_NAME(name, "x-tenant-id")) {
             return LH_HEADER_TENANT;
         }
         return HAS_PREFIX(name, "x-tenant-") ? LH_HEADER_MANAGED : LH_HEADER_PLAIN;
