@@ -61,10 +61,11 @@ struct lh_gate_policy {
 
 /* What a header is to the gate. */
 enum lh_header_kind {
-    LH_HEADER_PLAIN,   /* none of our business */
-    LH_HEADER_MANAGED, /* ours to write: remove whatever the client sent */
-    LH_HEADER_TENANT,  /* X-Tenant-ID: kept aside for extraction, and removed */
-    LH_HEADER_COOKIE,  /* kept aside; replaced by the decision's cookie */
+    LH_HEADER_PLAIN,       /* none of our business */
+    LH_HEADER_MANAGED,     /* ours to write: remove whatever the client sent */
+    LH_HEADER_TENANT,      /* X-Tenant-ID: kept aside for extraction, and removed */
+    LH_HEADER_TENANT_LIKE, /* another spelling of it (X_Tenant_ID): removed, and names nobody */
+    LH_HEADER_COOKIE,      /* kept aside; replaced by the decision's cookie */
     LH_HEADER_AUTHORIZATION,
     LH_HEADER_ORIGIN,
     LH_HEADER_FETCH_SITE, /* Sec-Fetch-Site */

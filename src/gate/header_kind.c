@@ -43,8 +43,8 @@ static enum lh_header_kind kind_of_extension(lh_slice name)
 {
     switch (fold(name.ptr[2])) {
     case 't':
-        if (IS_NAME(name, "x-tenant-id")) {
-            return LH_HEADER_TENANT;
+        if (IS_FOLDED(name, "x-tenant-id")) {
+            return IS_NAME(name, "x-tenant-id") ? LH_HEADER_TENANT : LH_HEADER_TENANT_LIKE;
         }
         return HAS_PREFIX(name, "x-tenant-") ? LH_HEADER_MANAGED : LH_HEADER_PLAIN;
     case 's':
@@ -125,6 +125,7 @@ bool lh_gate_is_managed(enum lh_header_kind kind)
     switch (kind) {
     case LH_HEADER_MANAGED:
     case LH_HEADER_TENANT:
+    case LH_HEADER_TENANT_LIKE:
     case LH_HEADER_REQUEST_ID:
     case LH_HEADER_TRACEPARENT:
     case LH_HEADER_TRACESTATE:

@@ -26,6 +26,7 @@ static void claim_fini(struct claim *claim)
     claim->tenant = NULL;
 }
 
+/* An upstream could fold "X_Tenant_ID" into X-Tenant-ID: beside it, it is one more; alone, none. */
 static lh_status extract(const struct lh_gate_call *call, struct lh_tenant_hint *out_hint)
 {
     const struct lh_gate_policy *policy = call->policy;
@@ -33,11 +34,16 @@ static lh_status extract(const struct lh_gate_call *call, struct lh_tenant_hint 
                                         policy->base_domains.count};
     lh_slice values[LH_REQUEST_HEADERS_MAX];
     size_t count = 0;
+    size_t like_count = 0;
     for (size_t i = 0; i < call->request->header_count && count < LH_REQUEST_HEADERS_MAX; i++) {
-        if (call->request->headers[i].kind == LH_HEADER_TENANT) {
+        enum lh_header_kind kind = call->request->headers[i].kind;
+        if (kind == LH_HEADER_TENANT || kind == LH_HEADER_TENANT_LIKE) {
             values[count++] = call->request->headers[i].value;
+            like_count += kind == LH_HEADER_TENANT_LIKE;
         }
     }
+    LH_ENSURE(like_count == 0 || count > 1 || (policy->tenant_from & LH_GATE_TENANT_HEADER) == 0,
+              LH_MALFORMED);
     return lh_tenant_extract(&sources, call->request->host, values, count, out_hint);
 }
 

@@ -1,10 +1,11 @@
 """Ways to name a tenant that are none, or that must name the same one everywhere: sent as raw bytes."""
-import json
+import os
 
 import pytest
 
 from harness import build, http1
-from harness.gateway import BASE_DOMAIN
+from harness.gateway import BASE_DOMAIN, wait_until
+from harness.standing import acme, echo, file_echo, globex, start  # the file's own, for all its tests
 
 LOCATIONS = '''leasehold on; location / { proxy_pass $upstream; }
     location /off/ { leasehold off; proxy_pass $upstream; }'''
@@ -116,16 +117,17 @@ def resident_kib(pid):
 @pytest.mark.parametrize('kib', [8, 64, 1024])
 def test_a_huge_name_is_refused_within_bounds(start, echo, acme, globex, kib):
     """By nginx's buffers, and where those are large by the gate."""
-    name = b'a' * kib * 1024
+    name, path = b'a' * kib * 1024, f'/huge/{kib}'
     for server in (LOCATIONS, BIG_HEADERS):
         gateway = start(server)
-        send(gateway, b'X-Tenant-ID: ' + name)
+        send(gateway, b'X-Tenant-ID: ' + name, path=path)
         before = resident_kib(gateway.pids[0])
         for _ in range(20):
-            assert send(gateway, b'X-Tenant-ID: ' + name, cookie(acme.cookie)).status in (400, 431)
+            assert send(gateway, b'X-Tenant-ID: ' + name, cookie(acme.cookie), path=path).status in (400, 431)
         # Freed memory of the sanitizers stays with them for a while.
         assert build.SANITIZED or resident_kib(gateway.pids[0]) - before < 2048
-    assert set(gateway.reasons(21)) == {'tenant_malformed'}
+    wait_until(lambda: len(lines_of(gateway, path)) == 21, '21 lines in the access log')
+    assert {line['reason'] for line in lines_of(gateway, path)} == {'tenant_malformed'}
     assert not echo.taken()
 
 
@@ -158,16 +160,23 @@ HOSTLESS = {
 }
 
 
-@pytest.mark.parametrize('lines', HOSTLESS.values(), ids=HOSTLESS.keys())
-def test_a_host_that_is_not_one_never_comes_to_the_gate(start, echo, acme, globex, lines):
+def lines_of(gateway, path):
+    return [line for line in gateway.decisions(0) if line['uri'] == path]
+
+
+@pytest.mark.parametrize('name', HOSTLESS)
+def test_a_host_that_is_not_one_never_comes_to_the_gate(start, echo, acme, globex, name):
     """nginx answers itself: the gate has decided nothing."""
     gateway = start(LOCATIONS)
     connection = gateway.connect()
-    connection.send(b'\r\n'.join([b'GET / HTTP/1.1', *lines, cookie(acme.plain)]) + b'\r\n\r\n')
+    path = f'/hostless/{list(HOSTLESS).index(name)}'
+    head = [f'GET {path} HTTP/1.1'.encode(), *HOSTLESS[name], cookie(acme.plain)]
+    connection.send(b'\r\n'.join(head) + b'\r\n\r\n')
     assert connection.read().status == 400
     assert connection.is_closed()
     connection.close()
-    line, = gateway.decisions()
+    wait_until(lambda: lines_of(gateway, path), 'in the access log')
+    line, = lines_of(gateway, path)
     assert (line['decision'], line['reason'], line['tenant']) == ('off', 'off', '')
     assert not echo.taken()
 
@@ -221,13 +230,15 @@ ODD_COOKIES = {
 def test_odd_bytes_in_a_cookie_write_nothing_raw(start, echo, acme, globex, odd):
     added, status = odd
     gateway = start(LOCATIONS)
+    before = {path: os.path.getsize(path) for path in (gateway.error_log, gateway.access_log)}
     value = acme.plain[:-1].encode() + added
     answer = send(gateway, b'Cookie: ' + value, host=HOST)
     assert answer.status == status
     assert not answer.all('Set-Cookie') and not echo.taken()
-    gateway.decisions()
-    for path in (gateway.error_log, gateway.access_log):
+    wait_until(lambda: os.path.getsize(gateway.access_log) > before[gateway.access_log], 'logged')
+    for path, size in before.items():
         with open(path, 'rb') as file:
+            file.seek(size)
             written = file.read()
         assert all(0x20 <= byte < 0x7f or byte == 0x0a for byte in written), path
         # nginx writes at level info the line that it could not parse; where the gate answers, no log has it.

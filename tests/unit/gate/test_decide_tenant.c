@@ -102,6 +102,23 @@ static void test_decide__a_tenant_named_in_two_spellings_is_400(void **state)
     sent_fini(&sent);
 }
 
+/* T07: the one spelling is the only one that names a tenant. */
+static void test_decide__another_spelling_names_no_tenant(void **state)
+{
+    struct installation *all = *state;
+    struct visitor alice = sign_in_alice(all, &all->acme);
+    struct lh_gate_policy policy = any_policy();
+    static const char *const names[] = {"X_Tenant_ID", "X.Tenant.ID", "x-tenant_id"};
+    for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
+        struct sent sent;
+        sent_init(&sent, "gateway.test");
+        sent_add(&sent, names[i], "acme");
+        sent_add_cookie(&sent, &alice);
+        assert_reason(sent_decide(&sent, all, &policy), TENANT_MALFORMED);
+        sent_fini(&sent);
+    }
+}
+
 static void test_decide__no_source_is_400(void **state)
 {
     struct installation *all = *state;
@@ -261,6 +278,7 @@ int main(void)
         GATE_TEST(test_decide__malformed_tenants_are_400),
         GATE_TEST(test_decide__a_tenant_named_twice_is_400),
         GATE_TEST(test_decide__a_tenant_named_in_two_spellings_is_400),
+        GATE_TEST(test_decide__another_spelling_names_no_tenant),
         GATE_TEST(test_decide__no_source_is_400),
         GATE_TEST(test_decide__a_source_that_is_not_allowed_is_not_looked_at),
         GATE_TEST(test_decide__a_disabled_tenant_is_401_at_once),
