@@ -30,10 +30,11 @@ class Answer:
 
 
 class Connection:
-    """One connection to a gateway. Every answer goes to seen, for the test's oracles."""
+    """One connection to a gateway. Every answer goes to seen, for the test's oracles; on: a
+    connection that stands already, as one of TLS."""
 
-    def __init__(self, port, seen=None, host='127.0.0.1'):
-        self.socket = socket.create_connection((host, port), timeout=PATIENCE_S)
+    def __init__(self, port, seen=None, on=None):
+        self.socket = on or socket.create_connection(('127.0.0.1', port), timeout=PATIENCE_S)
         self.socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         self.rest = b''
         self.seen = seen if seen is not None else []

@@ -13,10 +13,10 @@ from harness.http1 import Answer
 
 
 class Connection:
-    """A well-behaved client."""
+    """A well-behaved client; on: a connection that stands already, as one of TLS."""
 
-    def __init__(self, port, seen=None):
-        self.socket = socket.create_connection(('127.0.0.1', port), timeout=PATIENCE_S)
+    def __init__(self, port, seen=None, on=None):
+        self.socket = on or socket.create_connection(('127.0.0.1', port), timeout=PATIENCE_S)
         config = h2.config.H2Configuration(client_side=True, header_encoding='latin-1',
                                            validate_outbound_headers=False,
                                            normalize_outbound_headers=False)
