@@ -46,6 +46,7 @@ fuzz-replay: all ## the seeds of all fuzz targets
 vectors: all ## published test vectors in the directory VECTORS
 	@test -d '$(VECTORS)' || { echo 'leasehold: VECTORS= a directory of test vectors' >&2; exit 2; }
 	@$(BUILD)/tests/vectors/vectors '$(VECTORS)'
+	@LEASEHOLD_BUILD='$(BUILD)' /usr/bin/python3 tests/integration/published_framings.py '$(VECTORS)'
 
 bench: deps ## requests and CPU per request beside bare nginx and auth_request
 	@tools/bench
