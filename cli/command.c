@@ -57,6 +57,13 @@ static const struct command command_rows[] = {
      "make new keys",
      "Makes a new data key for a tenant, for every tenant with --all, or a new key for signing "
      "contexts with --node (published now, used after 10 minutes). Nobody is logged out."},
+    {"recover", NULL, "", 0, 0, 0, 0, NULL, run_recover,
+     "bring sessions back after an unclean boot",
+     "To be run after each boot, before or while nginx starts; it does nothing where nothing is to "
+     "be done. If the machine went down while the session store was open, the store was set aside: "
+     "this imports from it what has not ended and is not revoked. Until it is done, a session that "
+     "is not found is unknown (503). It can be stopped and run again. A store that is too damaged "
+     "to be read is kept as sessions.damaged in the home; what of it was not imported is gone."},
     {"help", NULL, "[TOPIC...]", 0, 2, 0, NEEDS_NO_HOME, NULL, run_help, "explain commands",
      "TOPIC is a noun, a noun and a verb, `manual` (this page for man) or `settings` (a reference "
      "of leasehold.conf)."},

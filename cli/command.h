@@ -39,6 +39,7 @@ struct run {
     char why[1024];    /* what is wrong, if the command fails by itself */
     const char *owner; /* init: who shall own the home */
     const struct lh_host *host;
+    const char *actor; /* who acts, for audit lines */
 };
 
 struct command {
@@ -102,6 +103,8 @@ lh_status run_session_revoke(struct run *run);
 lh_status run_key_list(struct run *run);
 /* leasehold key rotate */
 lh_status run_key_rotate(struct run *run);
+/* leasehold recover */
+lh_status run_recover(struct run *run);
 /* leasehold help */
 lh_status run_help(struct run *run);
 

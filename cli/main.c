@@ -234,6 +234,11 @@ static lh_status run_in_home(struct run *run, const struct command *command, con
     if (!lh_is_ok(status) && run->why[0] == '\0' && run->admin != NULL) {
         (void)snprintf(run->why, sizeof(run->why), "%s", lh_admin_why(run->admin));
     }
+    if (status.code == LH_STORE_DOWN && lh_home_is_recovering(home)) {
+        (void)fputs("leasehold: sessions of before an unclean boot are not back yet; run"
+                    " \"leasehold recover\"\n",
+                    stderr);
+    }
     lh_admin_free(run->admin);
     lh_home_close(home);
     return status;
@@ -307,6 +312,7 @@ int main(int argc, char **argv)
     privileges_name_actor(actor);
     privileges_close_memory();
     run.host = &log_host;
+    run.actor = actor;
     bool is_parsed = arguments_parse(argc, argv, &run.arguments, run.why, sizeof(run.why));
     run.output = output_on(stdout, has_option(&run.arguments, OPTION_json));
     lh_status status = is_parsed ? dispatch(&run, actor) : lh_status_of(LH_INVALID);

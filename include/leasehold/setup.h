@@ -64,6 +64,43 @@ LH_PUBLIC LH_MUST_USE lh_status lh_home_open_operator(const char *path, const st
 /* What lh_admin_new takes, of a home opened for operator acts; borrowed. */
 LH_PUBLIC const struct lh_admin_parts *lh_home_admin_parts(const struct lh_home *home);
 
+/*
+ * How a recovery goes; zero at first. One process fills it while another may look: it may lie in
+ * memory that they share.
+ */
+struct lh_recovery {
+    lh_status status;              /* how lh_home_recover ended */
+    bool is_nothing_to_do;         /* no store was set aside */
+    unsigned walking;              /* number of the store that is being read; 0: none */
+    uint64_t imported;             /* sessions that live on */
+    uint64_t ended;                /* not brought back: over, revoked, or of a removed tenant */
+    uint64_t unreadable;           /* rows that are no sessions */
+    unsigned damaged;              /* stores that could not be read to their end */
+    char why[LH_HOME_ERROR_BYTES]; /* on failure */
+};
+
+/*
+ * Brings back sessions of stores that were set aside after an unclean boot: each record that is not
+ * over and that the registry holds nothing against. Then says that what is absent is absent. What
+ * was imported once stays: it may be stopped and run again. Waits for another who is at it.
+ *
+ * Reads pages that a power loss may have damaged, and LMDB trusts pages: to be run in a process of
+ * its own that may die of SIGBUS, SIGSEGV or SIGABRT. If it does, whoever started it calls
+ * lh_home_give_up_store with recovery->walking and runs another one.
+ * log, actor    as lh_home_open_operator; recovery: filled as it goes.
+ * Errors: as lh_home_open_worker; NO_SPACE, STORE_DOWN: what was set aside waits.
+ */
+LH_PUBLIC LH_MUST_USE lh_status lh_home_recover(const char *path, const struct lh_host *log,
+                                                const char *actor, struct lh_recovery *recovery);
+/*
+ * Keeps a store whose reading killed a process as `sessions.damaged`; nobody reads it again.
+ * Errors: UNREADABLE, TOO_LARGE, INVALID.
+ */
+LH_PUBLIC LH_MUST_USE lh_status lh_home_give_up_store(const char *path, unsigned number);
+
+/* Whether sessions of before an unclean boot are still missing from a home that is open. */
+LH_PUBLIC bool lh_home_is_recovering(const struct lh_home *home);
+
 /* The gate of a home opened for a worker; borrowed. */
 LH_PUBLIC struct lh_gate *lh_home_gate(struct lh_home *home);
 

@@ -58,7 +58,7 @@ static lh_status read_small_file(int dir_fd, const char *path, char *out_text, s
     return lh_ok();
 }
 
-static lh_status read_boot_id(char out_id[LH_BOOT_ID_BYTES])
+lh_status lh_boot_id_read(char out_id[LH_BOOT_ID_BYTES])
 {
     size_t len;
     lh_status status = read_small_file(AT_FDCWD, "/proc/sys/kernel/random/boot_id", out_id,
@@ -132,7 +132,7 @@ lh_status lh_clock_open(const struct lh_host *host, const char *run_path,
                         struct lh_clock *out_clock)
 {
     char boot_id[LH_BOOT_ID_BYTES];
-    LH_TRY(read_boot_id(boot_id));
+    LH_TRY(lh_boot_id_read(boot_id));
     LH_CLEANUP(close_descriptor) int run_fd = open(run_path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
     LH_ENSURE(run_fd >= 0, LH_CLOCK_DOWN);
     int64_t offset_ms;

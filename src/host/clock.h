@@ -18,6 +18,9 @@ struct lh_clock {
 /* The kernel's name of this boot, as text without line end. */
 #define LH_BOOT_ID_BYTES 36U
 
+/* Reads the kernel's name of this boot; no NUL. Errors: CLOCK_DOWN. */
+LH_MUST_USE lh_status lh_boot_id_read(char out_id[LH_BOOT_ID_BYTES]);
+
 /*
  * Opens the machine's clock: reads run/clock, or writes it if it is missing or of another boot.
  * host      borrowed for the clock's life; its boot_ms and wall_ms are used if set.

@@ -142,15 +142,28 @@ lh_status lh_home_open_base(struct lh_home *home, const struct lh_home_options *
 
 /* --- Sessions --------------------------------------------------------------------------------- */
 
-static lh_status open_store(struct lh_home *home)
+struct lh_store_options lh_home_store_options(const struct lh_home *home)
 {
-    const struct lh_store_options options = {
+    return (struct lh_store_options){
         .path = home->layout.sessions,
         .map_bytes = home->settings.sessions_map_bytes,
         .reserve_bytes = home->settings.sessions_reserve_bytes,
         .host = home->host,
     };
-    return lh_store_open(STORE_DRIVER_NAME, &options, &home->store);
+}
+
+static lh_status open_store(struct lh_home *home)
+{
+    const struct lh_store_options options = lh_home_store_options(home);
+    LH_TRY(lh_boot_enter(&home->layout, &options, &home->boot));
+    LH_TRY(lh_store_open(STORE_DRIVER_NAME, &options, &home->store));
+    lh_store_set_partial(home->store, !lh_boot_is_recovered(&home->layout));
+    return lh_ok();
+}
+
+bool lh_home_is_recovering(const struct lh_home *home)
+{
+    return home->store != NULL && lh_store_is_partial(home->store);
 }
 
 lh_status lh_home_make_hash_key(struct lh_home *home, struct lh_siphash_key *out_key)
@@ -217,6 +230,7 @@ void lh_home_close(struct lh_home *home)
     lh_jobs_close(&home->jobs);
     lh_write_queue_free(home->queue);
     lh_datakey_cache_free(home->datakeys);
+    lh_boot_leave(&home->boot, &home->layout, home->store);
     lh_store_close(home->store);
     lh_cell_free(home->cell);
     lh_keys_close(home->keys);

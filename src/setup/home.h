@@ -14,6 +14,7 @@
 #include "session/session_cache.h"
 #include "session/session_vault.h"
 #include "setup/blocking_host.h"
+#include "setup/boot.h"
 #include "setup/home_layout.h"
 #include "setup/jobs.h"
 #include "setup/settings.h"
@@ -30,6 +31,7 @@ struct lh_home {
     struct lh_registry *registry;
     struct lh_keys *keys;
     struct lh_cell *cell;
+    struct lh_boot boot;
     struct lh_store *store;
     struct lh_datakey_cache *datakeys;
     struct lh_write_queue *queue; /* workers only, as all below up to jobs */
@@ -66,10 +68,13 @@ LH_MUST_USE lh_status lh_home_new(struct lh_home **out_home);
 LH_MUST_USE lh_status lh_home_open_base(struct lh_home *home, const struct lh_home_options *options,
                                         char out_error[LH_HOME_ERROR_BYTES]);
 
+/* How the session store is opened; the strings are the home's. */
+struct lh_store_options lh_home_store_options(const struct lh_home *home);
+
 /*
- * Opens the session store, the data-key cache and the vault. with_queue: writes go through a
+ * Opens the session store, after setting aside one that cannot be believed; the data-key cache and the vault. with_queue: writes go through a
  * queue to the host's write lane.
- * Errors: STORE_DOWN, UNSAFE_FILE, NO_MEMORY, CRYPTO.
+ * Errors: STORE_DOWN, UNSAFE_FILE, UNREADABLE, NO_SPACE, CLOCK_DOWN, NO_MEMORY, CRYPTO.
  */
 LH_MUST_USE lh_status lh_home_open_sessions(struct lh_home *home, bool with_queue,
                                             char out_error[LH_HOME_ERROR_BYTES]);

@@ -180,7 +180,8 @@ static lh_status make_sessions(struct making *making)
     LH_TRY(lh_store_open("lmdb", &options, &store));
     lh_status status = lh_store_sync(store);
     lh_store_close(store);
-    return status;
+    LH_TRY(status);
+    return lh_boot_found(&making->layout);
 }
 
 static lh_status make_node_key(struct making *making)

@@ -23,7 +23,12 @@
     X(settings, "leasehold.conf")                                                                  \
     X(unfinished, "init.unfinished")                                                               \
     X(jwks, "public/jwks.json")                                                                    \
-    X(changes, "run/changes")
+    X(changes, "run/changes")                                                                      \
+    X(boot, "run/boot")                                                                            \
+    X(recovered, "run/recovered")                                                                  \
+    X(recover_lock, "run/recover.lock")                                                            \
+    X(opened_lock, "run/sessions.lock")                                                            \
+    X(import_lock, "run/import.lock")
 
 struct lh_home_layout {
     char home[LH_HOME_PATH_MAX_BYTES];

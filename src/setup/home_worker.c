@@ -82,7 +82,14 @@ static lh_status open_worker(struct lh_home *home, const char *path, char *out_e
     if (!lh_is_ok(status)) {
         return lh_home_explain(home, status, "the node's keys", out_error);
     }
-    return open_worker_parts(home, out_error);
+    LH_TRY(open_worker_parts(home, out_error));
+    if (lh_home_is_recovering(home)) {
+        lh_log(home->host, LH_LOG_WARN,
+               "leasehold: sessions of before an unclean boot are not back yet: one that is not"
+               " found is \"unknown\" (503) until \"leasehold --home %s recover\" has run",
+               home->layout.home);
+    }
+    return lh_ok();
 }
 
 lh_status lh_home_open_worker(const char *path, const struct lh_host *host,
@@ -120,9 +127,20 @@ static void check_counters(struct lh_home *home)
     home->has_counters_failed = has_failed;
 }
 
+/* An import is another process's; its end is the last that happens to that file in this boot. */
+static void check_recovery(struct lh_home *home)
+{
+    if (lh_home_is_recovering(home) && lh_boot_is_recovered(&home->layout)) {
+        lh_store_set_partial(home->store, false);
+        lh_log(home->host, LH_LOG_NOTICE,
+               "leasehold: the sessions of before the unclean boot have been dealt with");
+    }
+}
+
 void lh_home_tick(struct lh_home *home)
 {
     check_counters(home);
+    check_recovery(home);
     bool has_changed = false;
     lh_status status = lh_node_keys_refresh(home->node_keys, &has_changed);
     bool has_failed = !lh_is_ok(status);

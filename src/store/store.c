@@ -9,6 +9,8 @@
 #include "base/bug.h"
 #include "store/drivers/drivers.h"
 
+#include <stdatomic.h>
+
 #include "base/banned.h"
 
 #define STORE_MAGIC 0x53746f72U
@@ -18,6 +20,7 @@ struct lh_store {
     const struct lh_store_driver *driver;
     void *self;
     bool is_read_only;
+    atomic_bool is_partial;
 };
 
 struct driver_row {
@@ -75,6 +78,18 @@ unsigned lh_store_traits(const struct lh_store *store)
 {
     LH_MAGIC_CHECK(store, STORE_MAGIC);
     return store->driver->traits;
+}
+
+void lh_store_set_partial(struct lh_store *store, bool is_partial)
+{
+    LH_MAGIC_CHECK(store, STORE_MAGIC);
+    atomic_store(&store->is_partial, is_partial);
+}
+
+bool lh_store_is_partial(const struct lh_store *store)
+{
+    LH_MAGIC_CHECK(store, STORE_MAGIC);
+    return atomic_load(&store->is_partial);
 }
 
 /* --- The echo ---------------------------------------------------------------------------------*/
@@ -143,6 +158,7 @@ lh_status lh_store_load(struct lh_store *store, struct lh_op *op, const struct l
     struct lh_store_row row;
     LH_TRY(store->driver->load(store->self, op, key, scratch, &row));
     LH_TRY(check_echo(key, &row));
+    LH_ENSURE(row.kind != LH_PLACE_EMPTY || !atomic_load(&store->is_partial), LH_STORE_DOWN);
     *out_row = row;
     return lh_ok();
 }
@@ -242,6 +258,7 @@ lh_status lh_store_list(struct lh_store *store, const struct lh_tenant_uid *uid,
 {
     LH_MAGIC_CHECK(store, STORE_MAGIC);
     LH_ENSURE(store->driver->list != NULL && bucket < LH_STORE_BUCKETS_MAX, LH_INVALID);
+    LH_ENSURE(!atomic_load(&store->is_partial), LH_STORE_DOWN);
     LH_ENSURE(page->is_first ||
                   (lh_tenant_uid_is_equal(&page->after.uid, uid) && page->after.bucket == bucket),
               LH_INVALID);

@@ -33,6 +33,14 @@ void lh_store_close(struct lh_store *store);
 unsigned lh_store_traits(const struct lh_store *store);
 
 /*
+ * Says whether sessions may still be missing here that lie elsewhere. While it is so an empty place
+ * is STORE_DOWN to a load and so is every listing: nobody may take unknown for absent. Any thread.
+ */
+void lh_store_set_partial(struct lh_store *store, bool is_partial);
+/* Whether it is so; false at first. */
+bool lh_store_is_partial(const struct lh_store *store);
+
+/*
  * The contract's operations; see store_driver.h for each. All answer INVALID for a key, row or
  * count that cannot be, and for a write to a store that was opened read-only. A record that does
  * not answer for its place is FOREIGN.
