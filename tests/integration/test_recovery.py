@@ -128,7 +128,8 @@ def test_damaged_pages_kill_the_child_that_reads_them_and_nobody_else(home, star
     assert answers(gateway, home.session('acme'), home.session('globex')) == [200, 200]
 
 
-@pytest.mark.parametrize('content', [b'', b'\0' * 100, b'no store at all' * 4096])
+@pytest.mark.parametrize('content', [b'', b'\0' * 100, b'no store at all' * 4096],
+                         ids=['empty', 'short', 'nonsense'])
 def test_what_is_no_store_is_kept_and_ends_the_import(home, start, acme, globex, content):
     crash_machine(home)
     gateway = start(SERVER)
