@@ -26,7 +26,7 @@ struct lh_boot {
     int opened_fd; /* run/sessions.lock; while is_entered */
 };
 
-/* For a new home: its store is clean and whole. Errors: CLOCK_DOWN, UNREADABLE, NO_SPACE, EXISTS. */
+/* For a new home: its store is clean and whole. Errors: CLOCK_DOWN, UNREADABLE, NO_SPACE. */
 LH_MUST_USE lh_status lh_boot_found(const struct lh_home_layout *layout);
 
 /*

@@ -72,8 +72,8 @@ LH_MUST_USE lh_status lh_home_open_base(struct lh_home *home, const struct lh_ho
 struct lh_store_options lh_home_store_options(const struct lh_home *home);
 
 /*
- * Opens the session store, after setting aside one that cannot be believed; the data-key cache and the vault. with_queue: writes go through a
- * queue to the host's write lane.
+ * Opens the session store, after setting aside one that cannot be believed; the data-key cache
+ * and the vault. with_queue: writes go through a queue to the host's write lane.
  * Errors: STORE_DOWN, UNSAFE_FILE, UNREADABLE, NO_SPACE, CLOCK_DOWN, NO_MEMORY, CRYPTO.
  */
 LH_MUST_USE lh_status lh_home_open_sessions(struct lh_home *home, bool with_queue,

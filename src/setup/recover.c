@@ -71,7 +71,7 @@ static lh_status put_row(struct import *import, const struct lh_session_key *key
     if (status.code == LH_REVOKED) {
         import->recovery->ended++;
     }
-    /* A later store, or an import that was stopped, has brought it already: that is the newer one. */
+    /* A later store, or an import that was stopped, has brought it already: that one is newer. */
     return status.code == LH_REVOKED || status.code == LH_EXISTS ? lh_ok() : status;
 }
 

@@ -26,7 +26,10 @@ LH_MUST_USE lh_status lh_aside_put(const struct lh_home_layout *layout,
                                    const struct lh_store_options *options);
 /* Removes one. OK also if it is gone. Errors: UNREADABLE. */
 LH_MUST_USE lh_status lh_aside_remove(const struct lh_home_layout *layout, unsigned number);
-/* Keeps one as `sessions.damaged`, in place of an earlier one. OK also if it is gone. Errors: UNREADABLE. */
+/*
+ * Keeps one as `sessions.damaged`, in place of an earlier one. OK also if it is gone.
+ * Errors: UNREADABLE.
+ */
 LH_MUST_USE lh_status lh_aside_set_damaged(const struct lh_home_layout *layout, unsigned number);
 
 #endif
