@@ -56,6 +56,7 @@ struct lh_gate_call {
     struct lh_op op; /* of the step that waits */
     bool has_waited; /* time has passed since the first step */
     unsigned restarts;
+    bool has_asked_again; /* the registry, for a key that the snapshot did not have */
     uint64_t began_boot_ms;
     uint64_t now_ms;  /* session time of the request */
     uint64_t time_us; /* spent so far, without waiting */

@@ -148,13 +148,23 @@ static lh_status open_parts(struct lh_gate_call *call)
 }
 
 /*
- * Whether the record names a key that is younger than what we know of the tenant. Then it is no
- * fault of the record.
+ * Whether the record may name a key that is younger than what we know of the tenant. Then it is no
+ * fault of the record. The registry is asked once more even if the counters stand: between a
+ * rotation's commit and its second raise our snapshot may be older than it looks.
  */
-static bool is_key_news(const struct lh_gate_call *call)
+static bool is_key_news(struct lh_gate_call *call)
 {
-    return lh_tenant_find_dek(call->tenant, call->header->dek_id) == NULL &&
-           !lh_is_ok(lh_directory_check_fresh(call->gate->parts.directory, call->tenant));
+    struct lh_directory *directory = call->gate->parts.directory;
+    if (lh_tenant_find_dek(call->tenant, call->header->dek_id) != NULL) {
+        return false;
+    }
+    if (!lh_is_ok(lh_directory_check_fresh(directory, call->tenant))) {
+        return true;
+    }
+    bool is_first = !call->has_asked_again;
+    call->has_asked_again = true;
+    lh_directory_forget(directory, &call->tenant->uid);
+    return is_first;
 }
 
 /* Keeps the principal for the next request, or at least for this one. */

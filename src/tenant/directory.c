@@ -361,3 +361,12 @@ lh_status lh_directory_find_uid(struct lh_directory *directory, const struct lh_
     *out_tenant = lh_tenant_ref(tenant);
     return lh_ok();
 }
+
+void lh_directory_forget(struct lh_directory *directory, const struct lh_tenant_uid *uid)
+{
+    LH_MAGIC_CHECK(directory, DIRECTORY_MAGIC);
+    struct known_tenant *known = lh_map_find(&directory->by_uid, lh_tenant_uid_view(uid));
+    if (known != NULL) {
+        forget_tenant(directory, known);
+    }
+}

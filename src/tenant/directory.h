@@ -171,5 +171,11 @@ LH_MUST_USE lh_status lh_directory_find_uid(struct lh_directory *directory,
  */
 LH_MUST_USE lh_status lh_directory_check_fresh(struct lh_directory *directory,
                                                const struct lh_tenant *tenant);
+/*
+ * Forgets what is known of a tenant, so that the next find asks the source. For who has met proof
+ * that a snapshot is old although its counters stand: a writer raises them a second time only after
+ * his commit, and a snapshot that was read between the two is old under the right value.
+ */
+void lh_directory_forget(struct lh_directory *directory, const struct lh_tenant_uid *uid);
 
 #endif

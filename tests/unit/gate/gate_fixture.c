@@ -223,13 +223,17 @@ void change_tenant(struct installation *all, const struct lh_tenant_uid *uid,
     lh_tenant_unref(tenant);
 }
 
-void rotate_key(struct installation *all, const struct lh_tenant_uid *uid)
+struct lh_registry_txn *rotate_key_slowly(struct installation *all, const struct lh_tenant_uid *uid,
+                                          void (*begun)(void *context), void *context)
 {
     struct lh_registry_txn *txn;
     struct lh_tenant *tenant;
     assert_ok(lh_registry_begin(all->registry, &txn));
     assert_ok(lh_registry_get_tenant(txn, uid, &tenant));
     assert_ok(lh_registry_mark(txn, tenant->slot));
+    if (begun != NULL) {
+        begun(context);
+    }
     struct lh_wrapped_dek old = *lh_tenant_find_dek(tenant, tenant->active_dek);
     old.state = LH_DEK_DECRYPT_ONLY;
     old.retire_ms = UINT64_MAX >> 1;
@@ -238,8 +242,14 @@ void rotate_key(struct installation *all, const struct lh_tenant_uid *uid)
     tenant->active_dek = old.id + 1;
     assert_ok(lh_registry_put_tenant(txn, tenant));
     assert_ok(lh_registry_commit(txn));
-    lh_registry_end(&txn);
     lh_tenant_unref(tenant);
+    return txn;
+}
+
+void rotate_key(struct installation *all, const struct lh_tenant_uid *uid)
+{
+    struct lh_registry_txn *txn = rotate_key_slowly(all, uid, NULL, NULL);
+    lh_registry_end(&txn);
 }
 
 int installation_setup(void **state)

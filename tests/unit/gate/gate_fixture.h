@@ -69,6 +69,12 @@ void change_tenant(struct installation *all, const struct lh_tenant_uid *uid,
                    void (*change)(struct lh_registry_txn *txn, struct lh_tenant *tenant));
 /* Gives a tenant another active key; the old one still opens. */
 void rotate_key(struct installation *all, const struct lh_tenant_uid *uid);
+/*
+ * The same, as slow as it may be: begun(context) is called when the change is announced and not yet
+ * made, and the caller gets the transaction when it is made and not yet told (lh_registry_end).
+ */
+struct lh_registry_txn *rotate_key_slowly(struct installation *all, const struct lh_tenant_uid *uid,
+                                          void (*begun)(void *context), void *context);
 /* Revokes in the registry alone; in the registry and the store. */
 void revoke_in_registry(struct installation *all, const struct visitor *visitor);
 void revoke_in_store(struct installation *all, const struct visitor *visitor);

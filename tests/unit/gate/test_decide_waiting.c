@@ -270,6 +270,55 @@ static void test_news__that_never_end_use_the_budget_up(void **state)
     assert_int_equal(left, 1000 - 4); /* once, and three times again */
 }
 
+/* A worker beside the one of the installation, and somebody whom it knows. */
+struct other_worker {
+    struct lh_gate *gate;
+    struct lh_gate_policy policy;
+    struct visitor known;
+};
+
+static enum lh_reason ask_other(const struct other_worker *other, const struct visitor *visitor)
+{
+    struct sent sent;
+    sent_init(&sent, ACME_HOST);
+    sent_add_cookie(&sent, visitor);
+    assert_ok(sent_ask(&sent, other->gate, &other->policy));
+    sent_fini(&sent);
+    return sent.decision.reason;
+}
+
+/* Its snapshot is now older than the change, under the counter of after its announcement. */
+static void read_between(void *context)
+{
+    const struct other_worker *other = context;
+    assert_reason(ask_other(other, &other->known), OK);
+}
+
+static void test_news__a_key_committed_and_not_yet_told_is_no_fault_of_the_record(void **state)
+{
+    static const struct lh_siphash_key key = {"some hash key .."};
+    struct installation *all = *state;
+    struct lh_gate_parts parts = {.registry = all->registry,
+                                  .vault = all->vault,
+                                  .session_cache = all->session_cache,
+                                  .cell = all->cell,
+                                  .node_keys = all->node_keys,
+                                  .crypto = all->crypto,
+                                  .clock = &all->host.clock,
+                                  .host = &all->host.host};
+    struct other_worker other = {.policy = any_policy(), .known = sign_in_alice(all, &all->acme)};
+    assert_ok(lh_directory_new(lh_registry_source(all->registry), 4, &key, &parts.directory));
+    assert_ok(lh_gate_new(&parts, &other.gate));
+
+    struct lh_registry_txn *txn = rotate_key_slowly(all, &all->acme, read_between, &other);
+    struct visitor bob = sign_in(all, &all->acme, &(struct visit){.subject = "bob"});
+    assert_reason(ask_other(&other, &bob), OK);
+    lh_registry_end(&txn);
+    assert_reason(ask_other(&other, &bob), OK);
+    lh_gate_free(other.gate);
+    lh_directory_free(parts.directory);
+}
+
 #define GATE_TEST(test)                                                                            \
     cmocka_unit_test_setup_teardown(test, installation_setup, installation_teardown)
 
@@ -287,6 +336,7 @@ int main(void)
         GATE_TEST(test_waiting__a_lane_that_takes_nothing_is_503_at_once),
         GATE_TEST(test_waiting__a_slow_store_uses_the_budget_up),
         GATE_TEST(test_news__a_key_younger_than_the_snapshot_is_no_fault_of_the_record),
+        GATE_TEST(test_news__a_key_committed_and_not_yet_told_is_no_fault_of_the_record),
         GATE_TEST(test_news__that_never_end_use_the_budget_up),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
