@@ -159,10 +159,9 @@ static lh_status step_all_down(struct lh_registry_txn *txn, struct lh_tenant *te
 /*
  * The new key is active in the very transaction that adds it, and is not pending first. Pending
  * is for machines that learn late: a record sealed under a key that a worker does not know yet
- * would be unknown there. On one machine nobody learns late: the tenant's counter is raised before
- * the commit, who seals reads the tenant after it, and who opens compares the counter before each
- * use of what he knows. So whoever meets a record under the new key has found his snapshot stale
- * and read the tenant again, with the key.
+ * would be unknown there. On one machine a worker can be late only between the commit and the
+ * second raise of the tenant's counter; the gate therefore asks the registry once more before it
+ * calls a record altered whose key it does not know.
  */
 static lh_status add_active(struct lh_admin *admin, struct lh_registry_txn *txn,
                             struct lh_tenant *tenant, uint32_t id, struct lh_wrapped_dek *out_dek)
