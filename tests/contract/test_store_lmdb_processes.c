@@ -421,8 +421,7 @@ static bool open_if_possible(struct peer *peer, void *context)
            kind == LH_PLACE_RECORD;
 }
 
-static void
-test_lmdb_open__with_every_slot_taken_is_unavailable_until_the_dead_are_cleared(void **state)
+static void test_lmdb_open__needs_a_slot_and_takes_those_of_the_dead(void **state)
 {
     struct fixture *fixture = *state;
     struct peer hog;
@@ -487,7 +486,7 @@ int main(void)
         CASE(test_lmdb_processes__one_that_stands_in_a_write_stops_no_reader),
         CASE(test_lmdb_processes__a_grown_map_beside_a_stuck_write_is_unknown_for_a_while),
         CASE(test_lmdb_maintain__frees_what_a_dead_reader_held),
-        CASE(test_lmdb_open__with_every_slot_taken_is_unavailable_until_the_dead_are_cleared),
+        CASE(test_lmdb_open__needs_a_slot_and_takes_those_of_the_dead),
         CASE(test_lmdb_maintain__never_splits_processes_over_two_lock_files),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
