@@ -31,6 +31,10 @@ class Ledger:
         with self.lock:
             self.entries.append(Entry(session, sub))
 
+    def count(self, *states):
+        with self.lock:
+            return sum(entry.state in states for entry in self.entries)
+
     def pick(self, rng, *states):
         """Some session in one of these states, or None."""
         with self.lock:
@@ -38,10 +42,10 @@ class Ledger:
             return rng.choice(found) if found else None
 
     def begin_revoke(self, rng):
-        """Some live session, which from now on may be refused."""
+        """Some live session, which from now on may be refused; None while half of them would not live on."""
         with self.lock:
             found = [entry for entry in self.entries if entry.state == LIVE]
-            if not found:
+            if 2 * (len(found) - 1) < len(self.entries):
                 return None
             entry = rng.choice(found)
             entry.state = IN_DOUBT
