@@ -168,6 +168,11 @@ lh_status lh_boot_enter(const struct lh_home_layout *layout, const struct lh_sto
 
 /* --- Going ------------------------------------------------------------------------------------ */
 
+/*
+ * Who asks for the lock alone gives up the shared one even if he does not get it (flock(2)): of
+ * those who leave at once the last to ask gets it. The other lock comes second, so that only
+ * somebody who comes can hold it; then he is the last, and not we.
+ */
 void lh_boot_leave(struct lh_boot *boot, const struct lh_home_layout *layout,
                    struct lh_store *store)
 {
@@ -175,9 +180,9 @@ void lh_boot_leave(struct lh_boot *boot, const struct lh_home_layout *layout,
         return;
     }
     LH_CLEANUP(lh_home_fd_close) int lock_fd = -1;
-    bool is_last = store != NULL && lh_is_ok(open_lock(layout->recover_lock, &lock_fd)) &&
-                   flock(lock_fd, LOCK_EX | LOCK_NB) == 0 &&
-                   flock(boot->opened_fd, LOCK_EX | LOCK_NB) == 0;
+    bool is_last = store != NULL && flock(boot->opened_fd, LOCK_EX | LOCK_NB) == 0 &&
+                   lh_is_ok(open_lock(layout->recover_lock, &lock_fd)) &&
+                   flock(lock_fd, LOCK_EX | LOCK_NB) == 0;
     if (is_last && lh_is_ok(lh_store_sync(store))) {
         lh_status ignored = put_boot(layout, WORD_CLEAN);
         (void)ignored;

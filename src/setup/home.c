@@ -239,6 +239,7 @@ void lh_home_close(struct lh_home *home)
     home->magic = 0;
     free(home);
 }
+
 lh_status lh_home_give_up(struct lh_home *home, lh_status status, const char *path,
                           char out_error[LH_HOME_ERROR_BYTES])
 {

@@ -56,6 +56,15 @@ def test_a_clean_stop_needs_no_recovery(home, start, acme, globex):
     assert set_aside(home) == []
 
 
+def test_workers_that_stop_together_leave_it_clean(home, start, acme, globex):
+    for _ in range(8):
+        gateway = start(SERVER, workers=4)
+        assert answers(gateway, acme, globex) == [200, 200]
+        gateway.stop(signal.SIGQUIT)
+        with open(in_home(home, 'run', 'boot'), encoding='ascii') as file:
+            assert file.read().endswith(' clean\n')
+
+
 def test_killed_processes_alone_need_no_recovery(home, start, acme, globex):
     gateway = start(SERVER)
     assert answers(gateway, acme, globex) == [200, 200]
