@@ -11,8 +11,8 @@
  * place, and run/recovered says "pending" until an import has brought back what can be.
  *
  * Who has the store open holds run/sessions.lock shared, so that the last who closes it knows that
- * he is; run/recover.lock is held while one comes, and while the last marks it. All of it is of one kernel: locks and
- * boot id end together.
+ * he is; run/recover.lock is held while one comes, and while the last marks it. All of it is of
+ * one kernel: locks and boot id end together.
  */
 #ifndef LH_SETUP_BOOT_H
 #define LH_SETUP_BOOT_H
