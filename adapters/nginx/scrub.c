@@ -14,6 +14,7 @@
 static ngx_str_t  ngx_http_leasehold_cookie_name = ngx_string("Cookie");
 
 
+static ngx_int_t ngx_http_leasehold_replace_host(ngx_http_leasehold_record_t *record);
 static ngx_http_leasehold_taken_t *ngx_http_leasehold_collect(ngx_http_request_t *r,
     ngx_uint_t *out_count, ngx_uint_t *out_managed);
 static ngx_int_t ngx_http_leasehold_note(ngx_http_leasehold_record_t *record);
@@ -65,7 +66,9 @@ ngx_http_leasehold_scrub(ngx_http_leasehold_record_t *record)
         return NGX_ERROR;
     }
 
-    if (ngx_http_leasehold_scrub_connections(r) != NGX_OK) {
+    if (ngx_http_leasehold_scrub_connections(r) != NGX_OK
+        || ngx_http_leasehold_replace_host(record) != NGX_OK)
+    {
         return NGX_ERROR;
     }
 
@@ -75,6 +78,42 @@ ngx_http_leasehold_scrub(ngx_http_leasehold_record_t *record)
 
     return ngx_http_leasehold_list_rebuild(&r->headers_in.headers, r->pool,
                                            ngx_http_leasehold_is_managed, NULL, 0, NULL);
+}
+
+
+/*
+ * "GET http://b/ HTTP/1.1" with "Host: a" is a request for b, and a Host header that goes on to an
+ * upstream ($http_host, HTTP_HOST of FastCGI and its like) must say so (RFC 9112 section 3.2.2):
+ * otherwise a service that looks at it would serve one tenant with the session of another.
+ */
+static ngx_int_t
+ngx_http_leasehold_replace_host(ngx_http_leasehold_record_t *record)
+{
+    u_char              *p;
+    ngx_str_t            host;
+    lh_slice             authority;
+    ngx_http_request_t  *r;
+
+    r = record->main;
+    authority = record->request.authority;
+
+    if (r->headers_in.host == NULL || r->host_start == NULL || authority.ptr != r->host_start) {
+        return NGX_OK;
+    }
+
+    p = ngx_pnalloc(r->pool, authority.len + 1);
+    if (p == NULL) {
+        return NGX_ERROR;
+    }
+
+    host.data = p;
+    host.len = authority.len;
+    p = ngx_cpymem(p, authority.ptr, authority.len);
+    *p = '\0';
+
+    r->headers_in.host->value = host;
+
+    return NGX_OK;
 }
 
 

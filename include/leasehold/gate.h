@@ -80,8 +80,8 @@ enum lh_header_kind {
 };
 
 /*
- * What a header name means, in every spelling an upstream might fold: case, and "_" or "." for
- * "-". Cheap; called once per header of every request.
+ * What a header name means, in every spelling an upstream might fold: case, and for "-" any byte
+ * that is neither letter nor digit. Cheap; called once per header of every request.
  * name  as sent.
  */
 LH_PUBLIC enum lh_header_kind lh_gate_header_kind(lh_slice name);

@@ -3,8 +3,9 @@
  * and the length rule out nearly all names before anything is compared.
  *
  * Names that we write ourselves are recognised in every spelling that an upstream may fold into
- * one (CGI, WSGI and PHP turn "-" into "_"): matching more than we must only removes more. Names
- * that we read to judge by are taken in their one spelling.
+ * one: WSGI turns "-" into "_", PHP "." and "[" too, Apache's CGI once everything but letters and
+ * digits. Matching more than we must only removes more. Names that we read to judge by are taken
+ * in their one spelling.
  */
 #include <leasehold/gate.h>
 
@@ -17,7 +18,8 @@ static uint8_t fold(uint8_t byte)
     if (byte >= 'A' && byte <= 'Z') {
         return (uint8_t)(byte + ('a' - 'A'));
     }
-    return byte == '_' || byte == '.' ? '-' : byte;
+    bool is_kept = (byte >= 'a' && byte <= 'z') || (byte >= '0' && byte <= '9');
+    return is_kept ? byte : '-';
 }
 
 /* Whether name begins with the folded text of length len. */

@@ -21,6 +21,8 @@ def spellings(name):
     yield name.replace('-', '_', 1)
     yield name.upper().replace('-', '_')
     yield name.replace('-', '.')
+    yield name.replace('-', '[')
+    yield name.replace('-', '~', 1)
 
 
 def assert_nothing_forged(echo, count):

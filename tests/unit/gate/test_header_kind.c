@@ -29,12 +29,14 @@ static void test_header_kind__our_own_headers_are_managed(void **state)
     assert_kind("tracestate", LH_HEADER_TRACESTATE);
 }
 
-/* T05, T07: CGI, WSGI and PHP make one name of all of these. Only one of them names a tenant. */
+/* T05, T07: CGI, WSGI, PHP or Apache make one name of these. Only one of them names a tenant. */
 static void test_header_kind__every_spelling_is_one_name(void **state)
 {
     (void)state;
-    static const char *const tenant[] = {"X_TENANT_ID", "X.Tenant.ID", "x_tenant-id", "X-tenant.Id",
-                                         "X_Tenant_ID"};
+    static const char *const tenant[] = {
+        "X_TENANT_ID", "X.Tenant.ID", "x_tenant-id", "X-tenant.Id",       "X_Tenant_ID",
+        "X[Tenant[ID", "X!Tenant~ID", "x-tenant;id", "X\xadTenant\xadID", "X Tenant ID",
+    };
     for (size_t i = 0; i < sizeof(tenant) / sizeof(tenant[0]); i++) {
         assert_kind(tenant[i], LH_HEADER_TENANT_LIKE);
         assert_true(lh_gate_is_managed(LH_HEADER_TENANT_LIKE));
@@ -43,6 +45,7 @@ static void test_header_kind__every_spelling_is_one_name(void **state)
     assert_kind("x_session.REF", LH_HEADER_MANAGED);
     assert_kind("x_groups", LH_HEADER_MANAGED);
     assert_kind("X.user_id", LH_HEADER_MANAGED);
+    assert_kind("X+Session+Ref", LH_HEADER_MANAGED);
     assert_kind("x_request_id", LH_HEADER_REQUEST_ID);
     assert_kind("TraceParent", LH_HEADER_TRACEPARENT);
 }
