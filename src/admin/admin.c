@@ -137,11 +137,13 @@ static lh_status sweep_registry(struct lh_admin *admin)
 
 lh_status lh_admin_begin(struct lh_admin *admin, struct lh_registry_txn **out_txn)
 {
-    lh_status status = sweep_registry(admin);
-    if (lh_is_ok(status)) {
-        status = lh_registry_begin(admin->parts.registry, out_txn);
+    static const char what[] = "begin a change of the registry";
+    struct lh_registry *registry = admin->parts.registry;
+    if (admin->is_rehearsal) {
+        return lh_admin_check(admin, lh_registry_rehearse(registry, out_txn), what);
     }
-    return lh_admin_check(admin, status, "begin a change of the registry");
+    LH_TRY(lh_admin_check(admin, sweep_registry(admin), what));
+    return lh_admin_check(admin, lh_registry_begin(registry, out_txn), what);
 }
 
 lh_status lh_admin_take(struct lh_admin *admin, struct lh_registry_txn *txn, lh_slice id,

@@ -60,7 +60,10 @@ void lh_admin_audit(struct lh_admin *admin, enum lh_audit_event event,
 LH_MUST_USE lh_status lh_admin_find(struct lh_admin *admin, lh_slice id,
                                     struct lh_tenant **out_tenant);
 
-/* Begins a registry transaction. Errors: REGISTRY_DOWN, COUNTERS_DOWN. */
+/*
+ * Begins a registry transaction; that of a rehearsal writes nothing.
+ * Errors: REGISTRY_DOWN, COUNTERS_DOWN, NO_MEMORY.
+ */
 LH_MUST_USE lh_status lh_admin_begin(struct lh_admin *admin, struct lh_registry_txn **out_txn);
 
 /*
@@ -145,7 +148,8 @@ void lh_admin_founding_fini(struct lh_admin_founding *founding);
 /*
  * Adds an alias or domain to a tenant: claims the name and puts it into its list. The caller puts
  * the tenant afterwards. OK also if the tenant has it already.
- * Errors: MALFORMED, EXISTS, RESERVED, NO_SPACE, REGISTRY_DOWN, NO_MEMORY.
+ * Errors: MALFORMED, EXISTS (also: it is the tenant's id), RESERVED, NO_SPACE, REGISTRY_DOWN,
+ * NO_MEMORY.
  */
 LH_MUST_USE lh_status lh_admin_add_name(struct lh_admin *admin, struct lh_registry_txn *txn,
                                         struct lh_tenant *tenant,

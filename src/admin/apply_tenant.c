@@ -291,7 +291,7 @@ lh_status lh_apply_tenant(struct lh_apply *apply, const struct lh_policy_tenant 
     }
     struct subject subject = {.apply = apply, .wanted = wanted, .tenant = tenant};
     LH_TRY(write_differences(&subject));
-    return subject.has_changed
+    return subject.has_changed || wanted->has_dropped
                ? lh_apply_touch(apply, LH_AUDIT_tenant_changed, lh_tenant_id_view(&wanted->id))
                : lh_ok();
 }

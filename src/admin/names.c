@@ -164,6 +164,10 @@ lh_status lh_admin_add_name(struct lh_admin *admin, struct lh_registry_txn *txn,
     } else {
         LH_TRY(lh_admin_parse_id(admin, claim->name, &id));
         exact.name = lh_tenant_id_view(&id);
+        if (lh_tenant_id_is_equal(&id, &tenant->id)) {
+            return lh_admin_fail(admin, LH_EXISTS, "\"%.*s\" is the tenant's id already",
+                                 LH_SLICE_ARG(exact.name));
+        }
     }
     struct name_list list = list_of(tenant, claim->kind);
     if (find_in_list(&list, exact.name) < *list.count) {

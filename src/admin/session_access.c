@@ -103,10 +103,8 @@ static lh_status walk_bucket(const struct walk *walk, uint32_t bucket)
     struct lh_store_page cursor = LH_STORE_PAGE_FIRST;
     do {
         struct lh_admin_page page = {.count = 0};
-        LH_TRY(lh_admin_check(admin,
-                              lh_store_list(admin->parts.store, &walk->tenant->uid, bucket,
-                                            walk->tag, &cursor, collect, &page),
-                              "list the sessions"));
+        LH_TRY(lh_store_list(admin->parts.store, &walk->tenant->uid, bucket, walk->tag, &cursor,
+                             collect, &page));
         if (page.count > 0) {
             LH_TRY(walk->handle(admin, walk->tenant, &page, walk->context));
         }

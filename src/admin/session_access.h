@@ -51,7 +51,7 @@ typedef lh_status (*lh_admin_page_fn)(struct lh_admin *admin, const struct lh_te
  * the read transaction ended before each page is handed on: whoever prints slowly would hold old
  * pages of the store otherwise.
  * tag  NULL: all users and anonymous ones.
- * Errors: STORE_DOWN, and what handle returns.
+ * Errors: STORE_DOWN, which the caller explains, and what handle returns.
  */
 LH_MUST_USE lh_status lh_admin_each_page(struct lh_admin *admin, const struct lh_tenant *tenant,
                                          const struct lh_user_tag *tag, lh_admin_page_fn handle,

@@ -40,7 +40,9 @@ static lh_status inspect(struct lh_admin *admin, const struct lh_tenant *tenant,
     struct lh_op op = lh_admin_op(admin);
     LH_TRY(lh_vault_inspect(admin->parts.vault, &op, key, loaded));
     struct lh_session_facts facts;
-    LH_TRY(lh_admin_read_facts(admin, tenant, &loaded->header, &facts));
+    /* A registry of a newer version is no news of the record. */
+    LH_ENSURE(lh_is_ok(lh_admin_read_facts(admin, tenant, &loaded->header, &facts)),
+              LH_REGISTRY_DOWN);
     return lh_session_judge(&loaded->header, &facts);
 }
 
@@ -97,7 +99,13 @@ static void describe_loaded(struct lh_admin *admin, const struct lh_tenant *tena
     reading->each(reading->context, view);
 }
 
-/* Reads one session and hands it on, unless it has ended or cannot be read: then says so. */
+/* Whether it is the record that is wrong, and not what we judge it by. */
+static bool is_of_the_record(lh_status status)
+{
+    return lh_status_class(status) == LH_CLASS_TAMPERED || status.code == LH_FUTURE_FORMAT;
+}
+
+/* Reads one session and hands it on, unless it has ended or nothing can be said: then says so. */
 static lh_status describe(struct lh_admin *admin, const struct lh_tenant *tenant,
                           const struct lh_session_key *key, const struct reading *reading)
 {
@@ -110,10 +118,7 @@ static lh_status describe(struct lh_admin *admin, const struct lh_tenant *tenant
         describe_loaded(admin, tenant, &loaded, &view, reading);
         return status;
     }
-    enum lh_class class = lh_status_class(status);
-    if (has_ended(status) || status.code == LH_STORE_DOWN || class == LH_CLASS_RESOURCE) {
-        return status;
-    }
+    LH_ENSURE(is_of_the_record(status), status.code);
     view.standing = standing_name(status);
     reading->each(reading->context, &view);
     return lh_ok();
@@ -138,12 +143,14 @@ lh_status lh_admin_session_list(struct lh_admin *admin, lh_slice tenant_id, lh_s
     LH_CLEANUP(lh_tenant_fini) struct lh_tenant *tenant = NULL;
     LH_TRY(lh_admin_find(admin, tenant_id, &tenant));
     struct reading reading = {each, context};
-    if (subject.len == 0) {
-        return lh_admin_each_page(admin, tenant, NULL, describe_page, &reading);
-    }
     struct lh_user_tag tag;
-    LH_TRY(lh_admin_user_tag(admin, tenant, subject, &tag));
-    return lh_admin_each_page(admin, tenant, &tag, describe_page, &reading);
+    bool is_of_user = subject.len > 0;
+    if (is_of_user) {
+        LH_TRY(lh_admin_user_tag(admin, tenant, subject, &tag));
+    }
+    return lh_admin_check(
+        admin, lh_admin_each_page(admin, tenant, is_of_user ? &tag : NULL, describe_page, &reading),
+        "list the sessions");
 }
 
 lh_status lh_admin_session_show(struct lh_admin *admin, lh_slice tenant_id, lh_slice ref,

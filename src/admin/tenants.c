@@ -67,8 +67,6 @@ lh_status lh_admin_tenant_add(struct lh_admin *admin, const struct lh_admin_tena
 struct listing {
     lh_admin_tenant_fn each;
     void *context;
-    lh_slice wanted; /* show: only the removed tenant that had this id */
-    bool is_found;
     lh_status status;
 };
 
@@ -88,15 +86,35 @@ lh_status lh_admin_tenant_list(struct lh_admin *admin, lh_admin_tenant_fn each, 
     return listing.status;
 }
 
-static bool show_removed(void *context, const struct lh_tenant *tenant)
+/* The removed tenant that had an id; several may have had it, one after the other. */
+struct removed_search {
+    struct lh_tenant_id id;
+    bool is_found;
+    struct lh_tenant_uid uid; /* of the one made last */
+    uint64_t created_ms;
+};
+
+static bool look_at_removed(void *context, const struct lh_tenant *tenant)
 {
-    struct listing *listing = context;
-    if (tenant->state != LH_TENANT_REMOVED ||
-        !lh_slice_is_equal(lh_tenant_id_view(&tenant->id), listing->wanted)) {
-        return true;
+    struct removed_search *search = context;
+    if (tenant->state == LH_TENANT_REMOVED && lh_tenant_id_is_equal(&tenant->id, &search->id) &&
+        tenant->created_ms >= search->created_ms) {
+        search->is_found = true;
+        search->uid = tenant->uid;
+        search->created_ms = tenant->created_ms;
     }
-    listing->is_found = true;
-    return list_one(context, tenant);
+    return true;
+}
+
+/* A removed tenant has no name any more, but operators still ask by the one that it had. */
+static lh_status find_removed(struct lh_admin *admin, lh_slice id, struct lh_tenant **out_tenant)
+{
+    struct removed_search search = {.is_found = false};
+    LH_TRY(lh_tenant_id_parse(id, &search.id));
+    LH_TRY(lh_registry_each_tenant(admin->parts.registry, look_at_removed, &search));
+    LH_ENSURE(search.is_found, LH_ABSENT);
+    const struct lh_directory_source *source = lh_registry_source(admin->parts.registry);
+    return source->load_by_uid(source->self, &search.uid, out_tenant);
 }
 
 lh_status lh_admin_tenant_show(struct lh_admin *admin, lh_slice id, lh_admin_tenant_fn each,
@@ -105,19 +123,14 @@ lh_status lh_admin_tenant_show(struct lh_admin *admin, lh_slice id, lh_admin_ten
     lh_admin_enter(admin);
     LH_CLEANUP(lh_tenant_fini) struct lh_tenant *tenant = NULL;
     lh_status status = lh_admin_find(admin, id, &tenant);
-    if (lh_is_ok(status)) {
-        return lh_admin_describe_tenant(tenant, each, context);
-    }
-    /* A removed tenant has no name any more, but operators still ask by the one that it had. */
     if (status.code == LH_ABSENT) {
-        struct listing listing = {.each = each, .context = context, .wanted = id};
-        LH_TRY(lh_registry_each_tenant(admin->parts.registry, show_removed, &listing));
-        if (listing.is_found) {
-            admin->why[0] = '\0';
-            return listing.status;
+        status = find_removed(admin, id, &tenant);
+        if (status.code != LH_ABSENT) {
+            admin->why[0] = '\0'; /* it is there, or nobody knows */
         }
     }
-    return status;
+    LH_TRY(lh_admin_check(admin, status, "read the tenant"));
+    return lh_admin_describe_tenant(tenant, each, context);
 }
 
 /* --- Disable and enable ----------------------------------------------------------------------- */

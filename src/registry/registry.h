@@ -110,6 +110,12 @@ LH_MUST_USE lh_status lh_registry_each_tier(struct lh_registry *registry,
 LH_MUST_USE lh_status lh_registry_begin(struct lh_registry *registry,
                                         struct lh_registry_txn **out_txn);
 /*
+ * Begins one that will not be committed: it sees what it writes, nothing of it reaches the disk,
+ * and no counter is raised. Errors: as lh_registry_begin.
+ */
+LH_MUST_USE lh_status lh_registry_rehearse(struct lh_registry *registry,
+                                           struct lh_registry_txn **out_txn);
+/*
  * Marks a slot as changing: raises its counter now and at end. For what changes outside the
  * registry; the writes below mark by themselves. Errors: COUNTERS_DOWN.
  */

@@ -62,6 +62,7 @@ struct lh_registry_txn {
     uint32_t magic;
     struct lh_registry *registry;
     MDB_txn *mdb;            /* NULL after the commit */
+    bool is_rehearsal;       /* never committed: nobody needs to forget anything */
     uint64_t generation;     /* of the registry when it began */
     bool is_granting;        /* something in it needs room outside the reserve */
     bool has_disk_reserve;   /* the disk holds the reserve */

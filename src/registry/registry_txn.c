@@ -53,6 +53,13 @@ lh_status lh_registry_begin(struct lh_registry *registry, struct lh_registry_txn
     return lh_ok();
 }
 
+lh_status lh_registry_rehearse(struct lh_registry *registry, struct lh_registry_txn **out_txn)
+{
+    LH_TRY(lh_registry_begin(registry, out_txn));
+    (*out_txn)->is_rehearsal = true;
+    return lh_ok();
+}
+
 /* --- Marking ---------------------------------------------------------------------------------- */
 
 static bool is_marked(const struct lh_registry_txn *txn, uint32_t slot)
@@ -65,7 +72,7 @@ lh_status lh_registry_mark(struct lh_registry_txn *txn, uint32_t slot)
     LH_MAGIC_CHECK(txn, REGISTRY_TXN_MAGIC);
     LH_BUG_IF(txn->mdb == NULL); /* after the commit it would be too late */
     LH_ENSURE(slot < LH_COUNTER_SLOTS, LH_COUNTERS_DOWN);
-    if (!is_marked(txn, slot)) {
+    if (!txn->is_rehearsal && !is_marked(txn, slot)) {
         LH_TRY(lh_counters_raise(txn->registry->counters, slot));
         txn->marked[slot / BITS_PER_BYTE] |= (uint8_t)(1U << (slot % BITS_PER_BYTE));
     }
@@ -111,7 +118,7 @@ static lh_status commit_mdb(struct lh_registry_txn *txn)
 lh_status lh_registry_commit(struct lh_registry_txn *txn)
 {
     LH_MAGIC_CHECK(txn, REGISTRY_TXN_MAGIC);
-    LH_BUG_IF(txn->mdb == NULL);
+    LH_BUG_IF(txn->mdb == NULL || txn->is_rehearsal);
     LH_TRY(commit_mdb(txn));
     lh_registry_generation_note(txn->registry, txn->generation + 1);
     return lh_ok();

@@ -3,6 +3,9 @@
  */
 #include "applying.h"
 
+#include "registry/registry_env.h"
+#include "setup/home.h"
+
 #define POLICY                                                                                     \
     "tiers:\n"                                                                                     \
     "  gold: {idle: 1h, absolute: 8h}\n"                                                           \
@@ -29,6 +32,26 @@
     "add tenant acme/role viewer >orders:read\n"                                                   \
     "add tenant initech/ >\n"                                                                      \
     "change tenant initech/state active>disabled\n"
+
+/* What every write moves: the counters of the platform and two tenants, and the generation. */
+struct standing {
+    uint64_t counters[3];
+    uint64_t generation;
+};
+
+static struct standing read_standing(struct made_home *made)
+{
+    struct standing standing;
+    const struct lh_counters *counters = lh_registry_counters(made->home->registry);
+    for (uint32_t slot = 0; slot < 3; slot++) {
+        assert_ok(lh_counters_read(counters, slot, &standing.counters[slot]));
+    }
+    struct lh_registry_view view;
+    assert_ok(lh_registry_view_open(made->home->registry, &view));
+    assert_ok(lh_registry_get_number(&view, LH_META_GENERATION, &standing.generation));
+    lh_registry_view_close(&view);
+    return standing;
+}
 
 static lh_status apply(struct made_home *made, const char *text, struct applied *applied)
 {
@@ -86,6 +109,24 @@ static void test_apply__a_dry_run_tells_the_same_and_changes_nothing(void **stat
     assert_string_equal(applied.told, DIFFERENCE);
 }
 
+/* Not even what is over is swept, and no worker forgets anything. */
+static void test_apply__a_dry_run_writes_nothing(void **state)
+{
+    struct made_home *made = *state;
+    struct applied applied;
+    struct made_session session;
+    assert_ok(make_session(made, "acme", "alice", &session));
+    assert_ok(lh_admin_session_revoke(made->admin, S("acme"), S(session.ref)));
+    fake_host_advance(&made->fake, UINT64_C(401) * 86400 * 1000);
+    struct standing before = read_standing(made);
+    assert_ok(apply_text(made, POLICY, true, false, &applied));
+    struct standing after = read_standing(made);
+    assert_memory_equal(&before, &after, sizeof(before));
+    assert_ok(apply(made, POLICY, &applied));
+    after = read_standing(made);
+    assert_true(after.generation > before.generation);
+}
+
 static void test_apply__a_new_tenants_sessions_work(void **state)
 {
     struct made_home *made = *state;
@@ -132,6 +173,26 @@ static void test_apply__an_empty_list_drops_all(void **state)
     assert_string_equal(shown.domains, "");
     assert_string_equal(shown.roles, "");
     assert_status(show_tenant(made, "acme-corp", &shown), LH_ABSENT);
+}
+
+/* The audit log must name a tenant that only lost something. */
+static void test_apply__dropping_a_name_alone_is_audited(void **state)
+{
+    struct made_home *made = *state;
+    struct applied applied;
+    assert_ok(apply(made, "tenants: {acme: {domains: [app.acme.example]}}", &applied));
+    made->fake.log[0] = '\0';
+    assert_ok(apply(made, "tenants: {acme: {domains: []}}", &applied));
+    assert_int_equal(applied.changes, 1);
+    assert_int_equal(made_home_logged(made, "audit tenant_changed tenant=acme"), 1);
+}
+
+static void test_apply__its_own_id_is_no_alias(void **state)
+{
+    struct made_home *made = *state;
+    struct applied applied;
+    assert_status(apply(made, "tenants:\n  acme: {aliases: [acme]}\n", &applied), LH_EXISTS);
+    assert_why(made, "f:2:3: \"acme\" is the tenant's id already");
 }
 
 static void test_apply__roles_change_by_what_they_give(void **state)
@@ -248,6 +309,9 @@ int main(void)
         WITH_HOME(test_apply__a_new_tenants_sessions_work),
         WITH_HOME(test_apply__what_is_not_written_stays),
         WITH_HOME(test_apply__an_empty_list_drops_all),
+        WITH_HOME(test_apply__dropping_a_name_alone_is_audited),
+        WITH_HOME(test_apply__its_own_id_is_no_alias),
+        WITH_HOME(test_apply__a_dry_run_writes_nothing),
         WITH_HOME(test_apply__roles_change_by_what_they_give),
         WITH_HOME(test_apply__one_refusal_undoes_all),
         WITH_HOME(test_apply__refusals_have_their_place),

@@ -131,6 +131,23 @@ static void test_session_revoke_user__he_may_come_back(void **state)
                   LH_MALFORMED);
 }
 
+/* What was done must not be told as not done. */
+static void test_session_revoke_user__stands_even_if_the_store_cannot_be_told(void **state)
+{
+    struct made_home *made = *state;
+    struct made_session session;
+    struct shown_session shown;
+    uint64_t ended;
+    assert_ok(make_session(made, "acme", "alice", &session));
+    lh_store_set_partial(made->home->store, true); /* as after an unclean boot */
+    assert_status(lh_admin_session_revoke_user(made->admin, S("acme"), S("alice"), &ended),
+                  LH_STORE_DOWN);
+    assert_why(made, "revoked in the registry");
+    assert_null(strstr(lh_admin_why(made->admin), "nothing was changed"));
+    lh_store_set_partial(made->home->store, false);
+    assert_status(show_session(made, "acme", session.ref, &shown), LH_REVOKED);
+}
+
 static void test_session_revoke_all__ends_a_tenants_and_nobody_elses(void **state)
 {
     struct made_home *made = *state;
@@ -168,6 +185,7 @@ int main(void)
         WITH_HOME(test_session_revoke__of_a_removed_tenants_session_is_no_question),
         WITH_HOME(test_session_revoke_user__ends_all_of_his_and_of_nobody_else),
         WITH_HOME(test_session_revoke_user__he_may_come_back),
+        WITH_HOME(test_session_revoke_user__stands_even_if_the_store_cannot_be_told),
         WITH_HOME(test_session_revoke_all__ends_a_tenants_and_nobody_elses),
         WITH_HOME(test_session_revoke_all__needs_no_session_store),
     };

@@ -3,6 +3,10 @@
  */
 #include "acts.h"
 
+#include "registry/registry_env.h"
+#include "registry/row_codec.h"
+#include "setup/home.h"
+
 static void keep_nothing(void *context, const struct lh_admin_credential *made)
 {
     (void)made;
@@ -108,6 +112,39 @@ static void test_session_create__an_anonymous_session_has_no_user(void **state)
     assert_ok(show_session(made, "acme", session.ref, &shown));
     assert_false(shown.has_user);
     assert_true(shown.is_open);
+}
+
+/* Puts bytes that are no revocation where the registry keeps the session's. */
+static void damage_revocation(struct made_home *made, const char *ref)
+{
+    struct shown_tenant tenant;
+    struct lh_tenant_uid uid;
+    struct lh_lease_id lease;
+    uint16_t bucket;
+    uint8_t key[LH_SUBJECT_KEY_BYTES];
+    assert_ok(show_tenant(made, "acme", &tenant));
+    assert_ok(lh_tenant_uid_parse(S(tenant.uid), &uid));
+    assert_ok(lh_session_ref_parse(S(ref), &bucket, &lease));
+    lh_subject_key_write(&uid, lease.bytes, key);
+    struct lh_registry_txn *txn = NULL;
+    assert_ok(lh_registry_begin(made->home->registry, &txn));
+    assert_ok(lh_registry_put_row(txn, LH_TABLE_REVOCATIONS, LH_SLICE_OF(key), S("nonsense")));
+    assert_ok(lh_registry_commit(txn));
+    lh_registry_end(&txn);
+}
+
+/* An outage says nothing of the session. */
+static void test_session_show__a_registry_that_cannot_be_read_is_no_answer(void **state)
+{
+    struct made_home *made = *state;
+    struct made_session session;
+    struct shown_session shown;
+    assert_ok(make_session(made, "acme", "alice", &session));
+    damage_revocation(made, session.ref);
+    assert_status(show_session(made, "acme", session.ref, &shown), LH_REGISTRY_DOWN);
+    assert_int_equal(shown.calls, 0);
+    assert_status(list_sessions(made, "acme", NULL, &shown), LH_REGISTRY_DOWN);
+    assert_int_equal(shown.calls, 0);
 }
 
 static void test_session_create__lives_within_its_tier(void **state)
@@ -250,6 +287,7 @@ int main(void)
         WITH_HOME(test_session_create__is_of_its_tenant_alone),
         WITH_HOME(test_session_create__roles_scopes_and_state_are_kept),
         WITH_HOME(test_session_create__an_anonymous_session_has_no_user),
+        WITH_HOME(test_session_show__a_registry_that_cannot_be_read_is_no_answer),
         WITH_HOME(test_session_create__lives_within_its_tier),
         WITH_HOME(test_session_create__what_is_no_token_or_no_object_is_refused),
         WITH_HOME(test_session_create__state_over_the_tiers_limit_is_refused),

@@ -205,6 +205,36 @@ static void test_tenant_add__reclaim_takes_a_reserved_name_and_is_audited(void *
     assert_status(lh_admin_tenant_add(made->admin, &spec, ignore_tenant, &calls), LH_EXISTS);
 }
 
+static void test_tenant_show__of_several_removed_ones_the_last_that_had_the_name(void **state)
+{
+    struct made_home *made = *state;
+    struct shown_tenant first, second, shown;
+    int calls = 0;
+    const struct lh_admin_tenant_spec spec = {.id = S("acme"), .may_reclaim = true};
+    assert_ok(show_tenant(made, "acme", &first));
+    assert_ok(lh_admin_tenant_remove(made->admin, S("acme")));
+    for (int i = 0; i < 3; i++) {
+        fake_host_advance(&made->fake, 1000);
+        assert_ok(lh_admin_tenant_add(made->admin, &spec, ignore_tenant, &calls));
+        assert_ok(show_tenant(made, "acme", &second));
+        assert_ok(lh_admin_tenant_remove(made->admin, S("acme")));
+        assert_ok(show_tenant(made, "ACME", &shown));
+        assert_int_equal(shown.calls, 1);
+        assert_string_equal(shown.uid, second.uid);
+        assert_string_equal(lh_admin_why(made->admin), "");
+    }
+    assert_string_not_equal(first.uid, second.uid);
+}
+
+static void test_tenant_add__its_own_id_is_no_alias(void **state)
+{
+    struct made_home *made = *state;
+    struct shown_tenant shown;
+    assert_status(add_tenant(made, "initech", NULL, NULL, "initech"), LH_EXISTS);
+    assert_why(made, "\"initech\" is the tenant's id already");
+    assert_status(show_tenant(made, "initech", &shown), LH_ABSENT);
+}
+
 static void test_tenant_list__has_all_and_removed_ones_too(void **state)
 {
     struct made_home *made = *state;
@@ -241,6 +271,8 @@ int main(void)
         WITH_HOME(test_tenant_rename__names_free_themselves_after_their_time),
         WITH_HOME(test_tenant_remove__names_are_reserved_the_epoch_rises_the_record_stays),
         WITH_HOME(test_tenant_add__reclaim_takes_a_reserved_name_and_is_audited),
+        WITH_HOME(test_tenant_show__of_several_removed_ones_the_last_that_had_the_name),
+        WITH_HOME(test_tenant_add__its_own_id_is_no_alias),
         WITH_HOME(test_tenant_list__has_all_and_removed_ones_too),
         WITH_HOME(test_tenant_show__text_that_is_no_id_is_no_question),
     };
