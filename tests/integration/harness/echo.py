@@ -119,7 +119,7 @@ class Echo:
         headers = []
         while (line := stream.readline().decode('latin-1').rstrip('\r\n')):
             name, _, value = line.partition(':')
-            headers.append((name, value.strip()))
+            headers.append((name, value.strip(' \t')))
         seen = Seen(method, path, headers, self._read_body(headers, stream))
         with self.lock:
             self.requests.append(seen)
