@@ -103,6 +103,8 @@ void lh_crypto_free(struct lh_crypto *crypto)
 lh_status lh_crypto_forget_keys(struct lh_crypto *crypto)
 {
     LH_TRY(lh_crypto_result(EVP_MAC_init(crypto->mac, zero_key, sizeof(zero_key), NULL)));
+    /* Its key is no secret, but what it extracted last is as good as the key that went in. */
+    LH_TRY(lh_crypto_result(EVP_MAC_init(crypto->extract, NULL, 0, NULL)));
     LH_TRY(lh_crypto_result(EVP_EncryptInit_ex2(crypto->block, NULL, zero_key, NULL, NULL)));
     return lh_crypto_result(EVP_EncryptInit_ex2(crypto->gcm, NULL, zero_key, NULL, NULL));
 }

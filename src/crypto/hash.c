@@ -29,9 +29,15 @@ static lh_status update_mac(EVP_MAC_CTX *mac, lh_slice part)
     return part.len == 0 ? lh_ok() : lh_crypto_result(EVP_MAC_update(mac, part.ptr, part.len));
 }
 
+static void wipe_digest(struct lh_digest *digest)
+{
+    lh_wipe(digest, sizeof(*digest));
+}
+
+/* The MAC may be a key: nothing of it stays here. */
 static lh_status finish_mac(EVP_MAC_CTX *mac, struct lh_digest *out_mac)
 {
-    struct lh_digest digest;
+    LH_CLEANUP(wipe_digest) struct lh_digest digest;
     size_t len = 0;
     LH_TRY(lh_crypto_result(EVP_MAC_final(mac, digest.bytes, &len, sizeof(digest.bytes))));
     LH_TRY(lh_crypto_ensure(len == sizeof(digest.bytes), LH_CRYPTO));
@@ -48,11 +54,6 @@ lh_status lh_hmac_sha256(struct lh_crypto *crypto, lh_slice key, lh_slice messag
     LH_TRY(lh_crypto_result(EVP_MAC_init(crypto->mac, key.ptr, key.len, NULL)));
     LH_TRY(update_mac(crypto->mac, message));
     return finish_mac(crypto->mac, out_mac);
-}
-
-static void wipe_digest(struct lh_digest *digest)
-{
-    lh_wipe(digest, sizeof(*digest));
 }
 
 /* RFC 5869 §2.2, with the salt that crypto->extract is keyed with. */

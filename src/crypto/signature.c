@@ -272,7 +272,8 @@ static lh_status raw_to_der(lh_slice raw, uint8_t out_der[DER_MAX_BYTES], size_t
     int len = i2d_ECDSA_SIG(signature, NULL);
     LH_TRY(lh_crypto_ensure(len > 0 && len <= (int)DER_MAX_BYTES, LH_CRYPTO));
     unsigned char *at = out_der;
-    *out_len = (size_t)i2d_ECDSA_SIG(signature, &at);
+    LH_TRY(lh_crypto_ensure(i2d_ECDSA_SIG(signature, &at) == len, LH_CRYPTO));
+    *out_len = (size_t)len;
     return lh_ok();
 }
 

@@ -257,6 +257,15 @@ DIR *lh_key_listing_open(int dir_fd)
     return listing;
 }
 
+lh_status lh_key_listing_next(DIR *listing, const char **out_name)
+{
+    errno = 0;
+    const struct dirent *entry = readdir(listing);
+    LH_ENSURE(entry != NULL, errno == 0 ? LH_ABSENT : LH_UNREADABLE);
+    *out_name = entry->d_name;
+    return lh_ok();
+}
+
 void lh_key_listing_close(DIR **listing)
 {
     if (*listing != NULL) {

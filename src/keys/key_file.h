@@ -28,8 +28,9 @@ void lh_key_fd_close(int *fd);
 LH_MUST_USE lh_status lh_key_dir_open(int at_fd, const char *path, int *out_fd);
 
 /*
- * Makes a directory 0700 if there is none; its entry is synced.
- * parent_fd  where it is made, or AT_FDCWD. Errors: UNREADABLE, NO_SPACE.
+ * Makes a directory 0700 if there is none.
+ * parent_fd  where it is made and its entry synced, or AT_FDCWD: then syncing is the caller's.
+ * Errors: UNREADABLE, NO_SPACE.
  */
 LH_MUST_USE lh_status lh_key_dir_make(int parent_fd, const char *name);
 
@@ -46,7 +47,8 @@ enum lh_key_file_write { LH_KEY_FILE_NEW, LH_KEY_FILE_REPLACE };
 /*
  * Writes a file: temporary file beside it, sync, then its name, then sync of the directory.
  * how   NEW fails if the name is taken; mode: of the file.
- * Errors: EXISTS, UNREADABLE, NO_SPACE: the name stands as it stood.
+ * Errors: EXISTS, UNREADABLE, NO_SPACE: the name stands as it stood, or, where only the last sync
+ * failed, for the new file, which a loss of power may still undo.
  */
 LH_MUST_USE lh_status lh_key_file_write(int dir_fd, const char *name, lh_slice content,
                                         enum lh_key_file_write how, unsigned mode);
@@ -63,6 +65,11 @@ LH_MUST_USE lh_status lh_key_file_destroy(int dir_fd, const char *name);
  * lh_key_listing_close. returns: NULL if it cannot be read.
  */
 DIR *lh_key_listing_open(int dir_fd);
+/*
+ * The next name of a listing; a listing that breaks off is no end of it.
+ * out_name  valid until the next call. Errors: ABSENT (the end), UNREADABLE.
+ */
+LH_MUST_USE lh_status lh_key_listing_next(DIR *listing, const char **out_name);
 /* For LH_CLEANUP; NULL is accepted. */
 void lh_key_listing_close(DIR **listing);
 

@@ -199,9 +199,13 @@ lh_status lh_node_key_set_read(struct lh_crypto *crypto, int dir_fd,
     LH_CLEANUP(lh_key_listing_close) DIR *listing = lh_key_listing_open(dir_fd);
     LH_ENSURE(listing != NULL, LH_UNREADABLE);
     LH_CLEANUP(lh_node_key_set_fini) struct lh_node_key_set set = {.count = 0};
-    for (struct dirent *entry; (entry = readdir(listing)) != NULL;) {
-        LH_TRY(add_file(crypto, dir_fd, entry->d_name, &set));
+    const char *name;
+    lh_status status = lh_key_listing_next(listing, &name);
+    while (lh_is_ok(status)) {
+        LH_TRY(add_file(crypto, dir_fd, name, &set));
+        status = lh_key_listing_next(listing, &name);
     }
+    LH_ENSURE(status.code == LH_ABSENT, status.code);
     derive_last_uses(&set);
     *out_set = set;
     set.count = 0;

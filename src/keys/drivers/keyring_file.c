@@ -291,17 +291,18 @@ static bool is_tenant_file(const char *name)
 
 /*
  * A new KEK beside old tenant keys would hide that the old one is lost.
- * Errors: KEY_DOWN (there are tenant keys).
+ * Errors: KEY_DOWN (there are tenant keys, or nobody can tell).
  */
 static lh_status check_no_tenants(const struct place *place)
 {
     LH_CLEANUP(lh_key_listing_close) DIR *listing = lh_key_listing_open(place->tenants_fd);
     LH_ENSURE(listing != NULL, LH_KEY_DOWN);
-    bool has_tenants = false;
-    for (struct dirent *entry; !has_tenants && (entry = readdir(listing)) != NULL;) {
-        has_tenants = is_tenant_file(entry->d_name);
+    const char *name;
+    lh_status status = lh_key_listing_next(listing, &name);
+    while (lh_is_ok(status) && !is_tenant_file(name)) {
+        status = lh_key_listing_next(listing, &name);
     }
-    LH_ENSURE(!has_tenants, LH_KEY_DOWN);
+    LH_ENSURE(status.code == LH_ABSENT, LH_KEY_DOWN);
     return lh_ok();
 }
 

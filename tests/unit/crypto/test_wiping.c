@@ -48,15 +48,21 @@ static void *arena_realloc(void *ptr, size_t len, const char *file, int line)
     return fresh;
 }
 
-/* Whether the key lies anywhere in OpenSSL's memory, in either order of bytes. */
+/*
+ * Whether the key lies anywhere in OpenSSL's memory, in either order of bytes, as a whole or word
+ * by word: the state of a hash that has made it is eight words.
+ */
 static bool has_trace(const struct lh_key *key)
 {
     uint8_t reversed[LH_KEY_BYTES];
+    uint8_t words[LH_KEY_BYTES];
     for (size_t i = 0; i < LH_KEY_BYTES; i++) {
         reversed[i] = key->bytes[LH_KEY_BYTES - 1 - i];
+        words[i] = key->bytes[(i & ~(size_t)3) + 3 - (i & 3)];
     }
     return memmem(arena, arena_used, key->bytes, LH_KEY_BYTES) != NULL ||
-           memmem(arena, arena_used, reversed, LH_KEY_BYTES) != NULL;
+           memmem(arena, arena_used, reversed, LH_KEY_BYTES) != NULL ||
+           memmem(arena, arena_used, words, LH_KEY_BYTES) != NULL;
 }
 
 static struct lh_key key_from(uint8_t first)
@@ -154,6 +160,23 @@ static void test_hkdf__leaves_no_input_behind(void **state)
     assert_false(has_trace(&derived));
 }
 
+/* RFC 5869 §2.2: what is extracted from a key is as good as the key. */
+static void test_hkdf__leaves_nothing_that_was_extracted_behind(void **state)
+{
+    static const uint8_t salt[LH_SHA256_BYTES];
+    struct lh_key ikm = key_from(7);
+    struct lh_key derived;
+    struct lh_digest extracted;
+    struct lh_key prk;
+    assert_ok(lh_hkdf(*state, LH_SLICE_OF(ikm.bytes), LH_SLICE_LITERAL("label"), &derived));
+    assert_ok(lh_hmac_sha256(*state, LH_SLICE_OF(salt), LH_SLICE_OF(ikm.bytes), &extracted));
+    memcpy(prk.bytes, extracted.bytes, sizeof(prk.bytes));
+    assert_true(has_trace(&prk));
+    assert_ok(lh_crypto_forget_keys(*state));
+    assert_false(has_trace(&prk));
+    assert_false(has_trace(&derived));
+}
+
 int main(void)
 {
     if (CRYPTO_set_mem_functions(arena_malloc, arena_realloc, arena_free) != 1) {
@@ -166,6 +189,7 @@ int main(void)
         cmocka_unit_test(test_mac_key_free__wipes),
         cmocka_unit_test(test_signing_key_free__wipes),
         cmocka_unit_test(test_hkdf__leaves_no_input_behind),
+        cmocka_unit_test(test_hkdf__leaves_nothing_that_was_extracted_behind),
     };
     return cmocka_run_group_tests(tests, make_crypto, free_crypto);
 }
