@@ -221,6 +221,8 @@ static void test_pool__refuses_nonsense_sizes(void **state)
     assert_status(lh_secret_pool_new(gib + 1, 1, LH_LOCK_BEST_EFFORT, &pool), LH_INVALID);
     assert_status(lh_secret_pool_new(SIZE_MAX, 1, LH_LOCK_BEST_EFFORT, &pool), LH_INVALID);
     assert_status(lh_secret_pool_new(32, SIZE_MAX, LH_LOCK_BEST_EFFORT, &pool), LH_INVALID);
+    assert_status(lh_secret_pool_new(gib, 2, LH_LOCK_BEST_EFFORT, &pool), LH_INVALID);
+    assert_status(lh_secret_pool_new(17, gib / 16, LH_LOCK_BEST_EFFORT, &pool), LH_INVALID);
     assert_null(pool);
 }
 
