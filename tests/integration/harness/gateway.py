@@ -9,7 +9,7 @@ import subprocess
 import tempfile
 import time
 
-from harness import build, http1
+from harness import build, http1, processes
 from harness.ports import free_port
 
 BASE_DOMAIN = 'localtest.example'
@@ -56,6 +56,8 @@ class Gateway:
     $upstream is the echo service, $folder this gateway's own folder, $second_port another port. One
     worker writes its log in the order of requests; tests of several ask for them."""
 
+    daemon = 'off'
+
     def __init__(self, home, echo, server=None, http='', main='', workers=1, listen='', user=None,
                  is_home_set=True):
         self.home = home
@@ -100,7 +102,7 @@ class Gateway:
         tenancy = f'leasehold_tenant_from subdomain {BASE_DOMAIN} header;' if self.is_home_set else ''
         return f'''
 load_module {build.MODULE};
-daemon off; {user} worker_processes {self.workers};
+daemon {self.daemon}; {user} worker_processes {self.workers};
 pid {self.folder}/nginx.pid; error_log {self.error_log} info;
 {main}
 events {{ worker_connections 512; }}
@@ -170,18 +172,8 @@ http {{
 
     def worker_pids(self):
         """Workers that are not on their way out."""
-        pids = []
-        children = f'/proc/{self.process.pid}/task/{self.process.pid}/children'
-        with open(children, encoding='ascii') as file:
-            for pid in file.read().split():
-                try:
-                    with open(f'/proc/{pid}/cmdline', encoding='utf-8') as cmdline:
-                        title = cmdline.read()
-                except OSError:
-                    continue
-                if 'worker process' in title and 'shutting down' not in title:
-                    pids.append(int(pid))
-        return sorted(pids)
+        titles = ((pid, processes.title(pid)) for pid in processes.children(self.process.pid))
+        return [pid for pid, title in titles if 'worker process' in title and 'shutting down' not in title]
 
     def reload(self):
         before = self.worker_pids()
