@@ -221,6 +221,7 @@ ngx_http_leasehold_worker_exit(void)
     }
 
     if (!has_ended) {
+        (void) lh_lanes_abandon();
         ngx_log_error(NGX_LOG_NOTICE, ngx_cycle->log, 0,
                       "leasehold: a write is stuck, leaving it behind");
         return;

@@ -106,15 +106,8 @@ static void *run_lane(void *context)
 static int start_thread(struct lh_lane_thread *thread)
 {
     sigset_t all, before;
-    pthread_t id;
-    pthread_attr_t attr;
-    int error = pthread_attr_init(&attr);
+    int error;
 
-    if (error != 0) {
-        return error;
-    }
-
-    pthread_attr_setdetachstate(&attr, PTHREAD_CREATE_DETACHED);
     sigfillset(&all);
     /* Faults of the thread's own are its own: blocked, they would kill without a word. */
     const int faults[] = {SIGSEGV, SIGBUS, SIGFPE, SIGILL, SIGABRT};
@@ -122,9 +115,9 @@ static int start_thread(struct lh_lane_thread *thread)
         sigdelset(&all, faults[i]);
     }
     pthread_sigmask(SIG_BLOCK, &all, &before);
-    error = pthread_create(&id, &attr, run_lane, thread);
+    error = pthread_create(&thread->id, NULL, run_lane, thread);
     pthread_sigmask(SIG_SETMASK, &before, NULL);
-    pthread_attr_destroy(&attr);
+    thread->is_started = error == 0;
 
     return error;
 }
@@ -314,6 +307,18 @@ static struct timespec deadline_after(unsigned wait_ms)
 }
 
 
+/* A thread that has left its loop is not gone yet: what libraries keep for it is freed last. */
+static void join_threads(struct lh_lanes *lanes)
+{
+    for (unsigned i = 0; i < LH_LANE_COUNT; i++) {
+        if (lanes->threads[i].is_started) {
+            pthread_join(lanes->threads[i].id, NULL);
+            lanes->threads[i].is_started = false;
+        }
+    }
+}
+
+
 bool lh_lanes_stop(struct lh_lanes *lanes, unsigned wait_ms)
 {
     struct timespec deadline = deadline_after(wait_ms);
@@ -330,5 +335,21 @@ bool lh_lanes_stop(struct lh_lanes *lanes, unsigned wait_ms)
     has_ended = lanes->running == 0;
     pthread_mutex_unlock(&lanes->lock);
 
+    if (has_ended) {
+        join_threads(lanes);
+    }
+
     return has_ended;
+}
+
+
+static void leave_at_once(void)
+{
+    _exit(EXIT_SUCCESS);
+}
+
+
+bool lh_lanes_abandon(void)
+{
+    return atexit(leave_at_once) == 0;
 }

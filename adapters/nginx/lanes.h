@@ -31,6 +31,8 @@ struct lh_lanes;
 
 struct lh_lane_thread {
     struct lh_lanes *lanes;
+    pthread_t id;
+    bool is_started; /* and not joined yet */
     pthread_cond_t has_work;
     struct lh_lane_queue urgent;
     struct lh_lane_queue normal;
@@ -50,7 +52,7 @@ struct lh_lanes {
 };
 
 /*
- * Starts the threads, detached and with all signals blocked.
+ * Starts the threads, with all signals blocked.
  * lanes  zeroed; borrowed for the life of the process.
  * returns  0, or the error number of the call that failed.
  */
@@ -73,8 +75,17 @@ bool lh_lanes_keep_line(struct lh_lanes *lanes, enum lh_log_level level, lh_slic
 /*
  * Tells the threads to finish what is queued and end.
  * wait_ms  how long to wait for that.
- * returns  whether both have ended; else one is stuck and nothing it may use can be freed.
+ * returns  whether both have ended, to the last thing that a library frees of a thread; else one
+ *          is stuck and nothing it may use can be freed.
  */
 bool lh_lanes_stop(struct lh_lanes *lanes, unsigned wait_ms);
+
+/*
+ * After a stop that returned false: the process will end without its exit handlers, which free
+ * what a stuck thread uses (those of OpenSSL do) and would race with it if it comes back just then.
+ * Its exit status is 0, as nginx ends its workers.
+ * returns  false without memory: then the handlers will run.
+ */
+bool lh_lanes_abandon(void);
 
 #endif

@@ -8,6 +8,8 @@
 #include <pthread.h>
 #include <semaphore.h>
 #include <signal.h>
+#include <stdlib.h>
+#include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -239,6 +241,74 @@ static void test_lanes__stop_waits_no_longer_than_it_is_told(void **state)
     assert_true(took_s >= 0.19 && took_s < 2.0);
 }
 
+/* What a library keeps for a thread, and frees when the thread ends: slowly. */
+static void free_slowly(void *freed)
+{
+    struct timespec while_s = {.tv_nsec = 100 * 1000 * 1000};
+    nanosleep(&while_s, NULL);
+    (*(unsigned *)freed)++;
+}
+
+struct key_task {
+    struct lh_task task;
+    pthread_key_t key;
+    unsigned freed;
+};
+
+static void run_keep(struct lh_task *task)
+{
+    struct key_task *keep = (struct key_task *)task;
+    assert_int_equal(pthread_setspecific(keep->key, &keep->freed), 0);
+}
+
+static void finish_nothing(struct lh_task *task)
+{
+    (void)task;
+}
+
+static void test_lanes__what_a_thread_held_is_freed_before_stop_returns(void **state)
+{
+    struct scene *scene = *state;
+    struct key_task keep = {.task = {.run = run_keep, .done = finish_nothing}};
+    assert_int_equal(pthread_key_create(&keep.key, free_slowly), 0);
+    assert_ok(lh_lanes_offload(&scene->lanes, LH_LANE_FETCH, &keep.task));
+    assert_true(lh_lanes_stop(&scene->lanes, 5000));
+    assert_int_equal(keep.freed, 1);
+    lh_lanes_collect(&scene->lanes, NULL, NULL);
+    pthread_key_delete(keep.key);
+}
+
+#define HANDLER_RAN 7
+
+static void tell_that_it_ran(void)
+{
+    _exit(HANDLER_RAN);
+}
+
+/* A process that ends with a stuck lane, or without one. */
+static int exit_status_of(bool is_abandoned)
+{
+    pid_t pid = fork();
+    assert_int_not_equal(pid, -1);
+    if (pid == 0) {
+        if (atexit(tell_that_it_ran) != 0 || (is_abandoned && !lh_lanes_abandon())) {
+            _exit(HANDLER_RAN + 1);
+        }
+        exit(EXIT_SUCCESS);
+    }
+    int status = 0;
+    assert_int_equal(waitpid(pid, &status, 0), pid);
+    assert_true(WIFEXITED(status));
+    return WEXITSTATUS(status);
+}
+
+static void test_lanes__no_exit_handler_runs_beside_a_thread_left_behind(void **state)
+{
+    (void)state;
+    assert_int_equal(exit_status_of(false), HANDLER_RAN);
+    assert_int_equal(exit_status_of(true), EXIT_SUCCESS);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -255,6 +325,9 @@ int main(void)
                                         tear_down),
         cmocka_unit_test_setup_teardown(test_lanes__stop_waits_no_longer_than_it_is_told, set_up,
                                         tear_down),
+        cmocka_unit_test_setup_teardown(test_lanes__what_a_thread_held_is_freed_before_stop_returns,
+                                        set_up, tear_down),
+        cmocka_unit_test(test_lanes__no_exit_handler_runs_beside_a_thread_left_behind),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
