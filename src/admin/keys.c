@@ -283,20 +283,20 @@ lh_status lh_admin_key_rotate_all(struct lh_admin *admin, lh_admin_key_fn each, 
 
 /* --- Rotate the node's key -------------------------------------------------------------------- */
 
-static lh_status publish(struct lh_admin *admin, const struct lh_node_kid *kid, uint64_t now_ms,
-                         lh_admin_key_fn each, void *context)
+/* Tells of a key that was just made. Errors: as lh_node_keys_open. */
+static lh_status show_node_key(struct lh_admin *admin, const struct lh_node_kid *kid,
+                               uint64_t now_ms, const struct key_listing *listing)
 {
     struct lh_node_keys *keys = NULL;
     LH_TRY(lh_node_keys_open(admin->parts.crypto, admin->parts.node_path, &keys));
-    lh_status status = lh_node_keys_publish(keys, admin->parts.jwks_path, JWKS_MODE, now_ms);
-    for (size_t i = 0; lh_is_ok(status) && i < lh_node_keys_count(keys); i++) {
+    for (size_t i = 0; i < lh_node_keys_count(keys); i++) {
         const struct lh_node_key *key = lh_node_keys_at(keys, i);
         if (lh_slice_is_equal(lh_node_kid_view(&key->kid), lh_node_kid_view(kid))) {
-            describe_node_key(key, now_ms, each, context);
+            describe_node_key(key, now_ms, listing->each, listing->context);
         }
     }
     lh_node_keys_close(keys);
-    return status;
+    return lh_ok();
 }
 
 lh_status lh_admin_key_rotate_node(struct lh_admin *admin, lh_admin_key_fn each, void *context)
@@ -305,18 +305,20 @@ lh_status lh_admin_key_rotate_node(struct lh_admin *admin, lh_admin_key_fn each,
     char name[LH_NODE_NAME_MAX_BYTES + 1];
     lh_node_name_of_host(name);
     uint64_t now_ms = lh_admin_now_ms(admin);
+    const struct lh_node_key_place place = {
+        .dir = admin->parts.node_path, .jwks = admin->parts.jwks_path, .jwks_mode = JWKS_MODE};
     struct lh_node_kid kid;
-    lh_status status = lh_node_key_create(admin->parts.crypto, admin->parts.node_path,
-                                          lh_slice_from_text(name), now_ms, &kid);
+    lh_status status =
+        lh_node_key_create(admin->parts.crypto, &place, lh_slice_from_text(name), now_ms, &kid);
     if (status.code == LH_LIMITED) {
         return lh_admin_fail(admin, LH_LIMITED,
                              "too many keys of this node wait or are still verified; each takes 10 "
                              "minutes");
     }
     LH_TRY(lh_admin_check(admin, status, "make the node's key"));
-    LH_TRY(lh_admin_check(admin, publish(admin, &kid, now_ms, each, context),
-                          "publish the node's keys"));
     const struct lh_audit_field field = {"kid", lh_node_kid_view(&kid)};
     lh_admin_audit(admin, LH_AUDIT_node_key_rotated, &field, 1);
-    return lh_ok();
+    const struct key_listing listing = {admin, each, context};
+    return lh_admin_check(admin, show_node_key(admin, &kid, now_ms, &listing),
+                          "read the node's keys");
 }

@@ -9,6 +9,7 @@
 #include "keys/node_key_file.h"
 
 #include <fcntl.h>
+#include <sys/file.h>
 #include <sys/stat.h>
 #include <time.h>
 #include <unistd.h>
@@ -115,32 +116,44 @@ static uint64_t first_use(const struct lh_node_key_set *set, uint64_t now_ms)
     return after_all > after_lead ? after_all : after_lead;
 }
 
-static void drop_pair(struct lh_signing_key **pair)
+/* Draws a key and adds it to the set, which owns its pair. */
+static lh_status draw_key(struct lh_crypto *crypto, lh_slice node_name, uint64_t now_ms,
+                          struct lh_node_key_set *set)
 {
-    lh_signing_key_free(*pair);
+    struct lh_node_key key = {.created_ms = now_ms, .use_from_ms = first_use(set, now_ms)};
+    LH_TRY(make_kid(crypto, node_name, &key.kid));
+    LH_TRY(lh_signing_key_generate(crypto, &key.pair));
+    set->keys[set->count++] = key;
+    return lh_ok();
 }
 
-lh_status lh_node_key_create(struct lh_crypto *crypto, const char *dir, lh_slice node_name,
-                             uint64_t now_ms, struct lh_node_kid *out_kid)
+/* Opens the directory and waits until nobody else makes a key in it. Errors: UNREADABLE... */
+static lh_status lock_dir(const char *dir, int *out_fd)
+{
+    lh_status status = lh_key_dir_open(AT_FDCWD, dir, out_fd);
+    LH_ENSURE(status.code != LH_ABSENT, LH_UNREADABLE);
+    LH_TRY(status);
+    LH_ENSURE(flock(*out_fd, LOCK_EX) == 0, LH_UNREADABLE);
+    return lh_ok();
+}
+
+lh_status lh_node_key_create(struct lh_crypto *crypto, const struct lh_node_key_place *place,
+                             lh_slice node_name, uint64_t now_ms, struct lh_node_kid *out_kid)
 {
     LH_ENSURE(is_node_name(node_name), LH_INVALID);
     LH_CLEANUP(lh_key_fd_close) int dir_fd = -1;
-    lh_status status = lh_key_dir_open(AT_FDCWD, dir, &dir_fd);
-    LH_ENSURE(status.code != LH_ABSENT, LH_UNREADABLE);
-    LH_TRY(status);
+    LH_TRY(lock_dir(place->dir, &dir_fd));
     LH_CLEANUP(lh_node_key_set_fini) struct lh_node_key_set set = {.count = 0};
     LH_TRY(lh_node_key_set_read(crypto, dir_fd, &set));
     size_t removed;
     LH_TRY(retire_keys(dir_fd, now_ms, &set, &removed));
     LH_ENSURE(set.count < LH_NODE_KEYS_MAX, LH_LIMITED);
 
-    LH_CLEANUP(drop_pair) struct lh_signing_key *pair = NULL;
-    LH_TRY(lh_signing_key_generate(crypto, &pair));
-    struct lh_node_key key = {
-        .created_ms = now_ms, .use_from_ms = first_use(&set, now_ms), .pair = pair};
-    LH_TRY(make_kid(crypto, node_name, &key.kid));
-    LH_TRY(lh_node_key_file_write(crypto, dir_fd, &key));
-    *out_kid = key.kid;
+    LH_TRY(draw_key(crypto, node_name, now_ms, &set));
+    const struct lh_node_key *key = &set.keys[set.count - 1];
+    LH_TRY(lh_node_key_set_publish(&set, place->jwks, place->jwks_mode, now_ms));
+    LH_TRY(lh_node_key_file_write(crypto, dir_fd, key));
+    *out_kid = key->kid;
     return lh_ok();
 }
 

@@ -53,19 +53,27 @@ struct lh_node_keys;
  */
 void lh_node_name_of_host(char out_name[LH_NODE_NAME_MAX_BYTES + 1]);
 
+/* Where a node's keys lie, and where their public halves are published. */
+struct lh_node_key_place {
+    const char *dir;    /* must exist, 0700 */
+    const char *jwks;   /* path of the published set (public/jwks.json) */
+    unsigned jwks_mode; /* of a new one: 0600 to 0644 */
+};
+
 /*
- * Makes a key and writes its file. The first one of a directory is used at once, each later one
- * LH_NODE_KEY_LEAD_MS after now_ms (and after all that exist). Keys whose time is over are
- * removed before. Publish the set afterwards.
- * dir        the node directory; must exist, 0700.
+ * Makes a key: publishes its public half with those of all others that are not over, and then
+ * writes its file. Whoever is killed between the two leaves a public half that verifies nothing;
+ * in the other order the key would come into use and nobody could verify it. The first one of a
+ * directory is used at once, each later one LH_NODE_KEY_LEAD_MS after now_ms (and after all that
+ * exist). Keys whose time is over are removed before. Waits for another process that makes one.
  * node_name  1 to LH_NODE_NAME_MAX_BYTES of [a-z0-9-].
  * now_ms     session time.
  * Errors: INVALID (name), LIMITED (LH_NODE_KEYS_MAX keys are waiting or not yet over),
- * UNREADABLE, UNSAFE_FILE, NO_SPACE, CRYPTO, NO_MEMORY.
+ * UNREADABLE, UNSAFE_FILE, NO_SPACE, CRYPTO, NO_MEMORY: there is no new key.
  */
-LH_MUST_USE lh_status lh_node_key_create(struct lh_crypto *crypto, const char *dir,
-                                         lh_slice node_name, uint64_t now_ms,
-                                         struct lh_node_kid *out_kid);
+LH_MUST_USE lh_status lh_node_key_create(struct lh_crypto *crypto,
+                                         const struct lh_node_key_place *place, lh_slice node_name,
+                                         uint64_t now_ms, struct lh_node_kid *out_kid);
 /*
  * Removes the files of keys that are no longer verified at now_ms.
  * out_removed  how many. Errors: UNREADABLE, UNSAFE_FILE, TAMPERED, CRYPTO, NO_MEMORY.
@@ -108,17 +116,5 @@ LH_MUST_USE lh_status lh_node_keys_find(const struct lh_node_keys *keys, lh_slic
 size_t lh_node_keys_count(const struct lh_node_keys *keys);
 /* The key at index < count, in order of first use. */
 const struct lh_node_key *lh_node_keys_at(const struct lh_node_keys *keys, size_t index);
-
-/*
- * Writes the public halves as a JWK set: those in use, those that wait, and those still verified
- * at now_ms. Replaces the file atomically (temporary file, sync, rename, sync of the directory).
- * path  of the file (public/jwks.json); mode: of the new file (0600 to 0644).
- * Errors: UNREADABLE, NO_SPACE, CRYPTO, NO_MEMORY.
- */
-LH_MUST_USE lh_status lh_node_keys_publish(const struct lh_node_keys *keys, const char *path,
-                                           unsigned mode, uint64_t now_ms);
-/* Appends the same JWK set as text. Errors: CRYPTO, NO_MEMORY, TOO_LARGE. */
-LH_MUST_USE lh_status lh_node_keys_write_jwks(const struct lh_node_keys *keys, uint64_t now_ms,
-                                              struct lh_buf *out);
 
 #endif

@@ -35,6 +35,16 @@ LH_MUST_USE lh_status lh_node_key_file_write(struct lh_crypto *crypto, int dir_f
 /* Removes the file of a key. Errors: UNREADABLE. */
 LH_MUST_USE lh_status lh_node_key_file_remove(int dir_fd, const struct lh_node_kid *kid);
 
+/*
+ * Writes the public halves of a set as a JWK set: those in use, those that wait, and those still
+ * verified at now_ms. Replaces the file atomically (temporary file, sync, rename, sync of the
+ * directory).
+ * path  of the file; mode: of the new file (0600 to 0644).
+ * Errors: UNREADABLE, NO_SPACE, CRYPTO, NO_MEMORY.
+ */
+LH_MUST_USE lh_status lh_node_key_set_publish(const struct lh_node_key_set *set, const char *path,
+                                              unsigned mode, uint64_t now_ms);
+
 /* Whether a key is no longer even verified at now_ms. */
 bool lh_node_key_is_over(const struct lh_node_key *key, uint64_t now_ms);
 

@@ -4,7 +4,6 @@
  */
 #include "codec/base64url.h"
 #include "keys/key_file.h"
-#include "keys/node_key.h"
 #include "keys/node_key_file.h"
 
 #include <fcntl.h>
@@ -30,13 +29,12 @@ static lh_status write_jwk(const struct lh_node_key *key, struct lh_buf *out)
     return lh_buf_add_text(out, "\"}");
 }
 
-lh_status lh_node_keys_write_jwks(const struct lh_node_keys *keys, uint64_t now_ms,
-                                  struct lh_buf *out)
+static lh_status write_jwks(const struct lh_node_key_set *set, uint64_t now_ms, struct lh_buf *out)
 {
     LH_TRY(lh_buf_add_text(out, "{\"keys\":["));
     bool is_first = true;
-    for (size_t i = 0; i < lh_node_keys_count(keys); i++) {
-        const struct lh_node_key *key = lh_node_keys_at(keys, i);
+    for (size_t i = 0; i < set->count; i++) {
+        const struct lh_node_key *key = &set->keys[i];
         if (lh_node_key_is_over(key, now_ms)) {
             continue;
         }
@@ -46,7 +44,7 @@ lh_status lh_node_keys_write_jwks(const struct lh_node_keys *keys, uint64_t now_
         LH_TRY(write_jwk(key, out));
         is_first = false;
     }
-    return lh_buf_add_text(out, "]}");
+    return lh_buf_add_text(out, "]}\n");
 }
 
 /* Opens the directory of a path and names the file in it. Errors: UNREADABLE, NO_MEMORY. */
@@ -67,12 +65,11 @@ static lh_status open_parent(const char *path, int *out_fd, const char **out_nam
     return lh_ok();
 }
 
-lh_status lh_node_keys_publish(const struct lh_node_keys *keys, const char *path, unsigned mode,
-                               uint64_t now_ms)
+lh_status lh_node_key_set_publish(const struct lh_node_key_set *set, const char *path,
+                                  unsigned mode, uint64_t now_ms)
 {
     LH_CLEANUP(lh_buf_fini) struct lh_buf text = lh_buf_bounded(JWKS_MAX_BYTES);
-    LH_TRY(lh_node_keys_write_jwks(keys, now_ms, &text));
-    LH_TRY(lh_buf_add_text(&text, "\n"));
+    LH_TRY(write_jwks(set, now_ms, &text));
     const char *name;
     LH_CLEANUP(lh_key_fd_close) int dir_fd = -1;
     LH_TRY(open_parent(path, &dir_fd, &name));

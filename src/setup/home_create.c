@@ -188,15 +188,11 @@ static lh_status make_node_key(struct making *making)
 {
     char name[LH_NODE_NAME_MAX_BYTES + 1];
     lh_node_name_of_host(name);
-    uint64_t now_ms = lh_clock_now_ms(&making->clock);
+    const struct lh_node_key_place place = {
+        .dir = making->layout.node, .jwks = making->layout.jwks, .jwks_mode = JWKS_MODE};
     struct lh_node_kid kid;
-    LH_TRY(lh_node_key_create(making->crypto, making->layout.node, lh_slice_from_text(name), now_ms,
-                              &kid));
-    struct lh_node_keys *keys = NULL;
-    LH_TRY(lh_node_keys_open(making->crypto, making->layout.node, &keys));
-    lh_status status = lh_node_keys_publish(keys, making->layout.jwks, JWKS_MODE, now_ms);
-    lh_node_keys_close(keys);
-    return status;
+    return lh_node_key_create(making->crypto, &place, lh_slice_from_text(name),
+                              lh_clock_now_ms(&making->clock), &kid);
 }
 
 /* --- All of it -------------------------------------------------------------------------------- */

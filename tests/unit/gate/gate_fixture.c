@@ -35,8 +35,11 @@ static void make_node_keys(struct installation *all)
     make_dir(all, "node");
     char path[SCRATCH_PATH_BYTES];
     scratch_dir_path(&all->dir, "node", path);
+    char jwks[SCRATCH_PATH_BYTES];
+    scratch_dir_path(&all->dir, "jwks.json", jwks);
+    const struct lh_node_key_place place = {path, jwks, 0600};
     struct lh_node_kid kid;
-    assert_ok(lh_node_key_create(all->crypto, path, LH_SLICE_LITERAL("testnode"),
+    assert_ok(lh_node_key_create(all->crypto, &place, LH_SLICE_LITERAL("testnode"),
                                  lh_clock_now_ms(&all->host.clock), &kid));
     assert_ok(lh_node_keys_open(all->crypto, path, &all->node_keys));
 }

@@ -8,7 +8,7 @@
 #include "support/scratch_dir.h"
 #include "support/test.h"
 
-#include "keys/node_key.h"
+#include "keys/node_key_file.h"
 
 #include <dirent.h>
 #include <fcntl.h>
@@ -49,10 +49,17 @@ static inline int tear_down(void **state)
     return 0;
 }
 
+static inline lh_status try_create(struct fixture *fixture, lh_slice name, uint64_t now_ms,
+                                   struct lh_node_kid *out_kid)
+{
+    const struct lh_node_key_place place = {fixture->node, fixture->jwks, 0644};
+    return lh_node_key_create(fixture->crypto, &place, name, now_ms, out_kid);
+}
+
 static inline struct lh_node_kid create(struct fixture *fixture, uint64_t now_ms)
 {
     struct lh_node_kid kid;
-    assert_ok(lh_node_key_create(fixture->crypto, fixture->node, NODE, now_ms, &kid));
+    assert_ok(try_create(fixture, NODE, now_ms, &kid));
     return kid;
 }
 

@@ -45,12 +45,15 @@ static void test_key_listing__node_keys_that_cannot_be_listed_are_no_smaller_set
     struct lh_node_kid kid;
     struct lh_node_keys *keys = NULL;
     char node[SCRATCH_PATH_BYTES];
+    char jwks[SCRATCH_PATH_BYTES];
     scratch_dir_path(&fixture->dir, "node", node);
+    scratch_dir_path(&fixture->dir, "jwks.json", jwks);
+    const struct lh_node_key_place place = {node, jwks, 0600};
     assert_int_equal(mkdir(node, 0700), 0);
-    assert_ok(lh_node_key_create(fixture->crypto, node, LH_SLICE_LITERAL("n"), 1, &kid));
+    assert_ok(lh_node_key_create(fixture->crypto, &place, LH_SLICE_LITERAL("n"), 1, &kid));
     is_failing = true;
     lh_status opened = lh_node_keys_open(fixture->crypto, node, &keys);
-    lh_status created = lh_node_key_create(fixture->crypto, node, LH_SLICE_LITERAL("n"), 1, &kid);
+    lh_status created = lh_node_key_create(fixture->crypto, &place, LH_SLICE_LITERAL("n"), 1, &kid);
     is_failing = false;
     assert_status(opened, LH_UNREADABLE);
     /* Taken for the first of all, it would sign before anybody has its public half. */

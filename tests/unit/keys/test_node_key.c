@@ -115,7 +115,7 @@ static void test_node_key__making_one_retires_the_old_and_is_limited(void **stat
         (void)create(fixture, NOW);
     }
     struct lh_node_kid kid;
-    assert_status(lh_node_key_create(fixture->crypto, fixture->node, NODE, NOW, &kid), LH_LIMITED);
+    assert_status(try_create(fixture, NODE, NOW, &kid), LH_LIMITED);
     assert_int_equal(files_in(fixture->node), LH_NODE_KEYS_MAX);
     (void)create(fixture, NOW + 10 * LEAD);
     assert_int_equal(files_in(fixture->node), 2);
@@ -128,13 +128,10 @@ static void test_node_key__names_of_nodes_are_checked(void **state)
     static const char *const bad[] = {"",     "Gw",  "gw_1", "gw.1",
                                       "../x", "a b", "gw\"", "abcdefghijklmnopqrstuvwxyz-0123456"};
     for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++) {
-        assert_status(lh_node_key_create(fixture->crypto, fixture->node, lh_slice_from_text(bad[i]),
-                                         NOW, &kid),
-                      LH_INVALID);
+        assert_status(try_create(fixture, lh_slice_from_text(bad[i]), NOW, &kid), LH_INVALID);
     }
     assert_int_equal(files_in(fixture->node), 0);
-    assert_ok(lh_node_key_create(fixture->crypto, fixture->node,
-                                 LH_SLICE_LITERAL("abcdefghijklmnopqrstuvwxyz-01234"), NOW, &kid));
+    assert_ok(try_create(fixture, LH_SLICE_LITERAL("abcdefghijklmnopqrstuvwxyz-01234"), NOW, &kid));
     assert_int_equal(kid.len, LH_NODE_KID_MAX_BYTES);
     struct lh_node_keys *keys = open_keys(fixture);
     assert_signer(keys, NOW, &kid);
@@ -147,15 +144,25 @@ static void test_node_key__the_host_s_name_is_a_node_s_name(void **state)
     char name[LH_NODE_NAME_MAX_BYTES + 1];
     lh_node_name_of_host(name);
     struct lh_node_kid kid;
-    assert_ok(
-        lh_node_key_create(fixture->crypto, fixture->node, lh_slice_from_text(name), NOW, &kid));
+    assert_ok(try_create(fixture, lh_slice_from_text(name), NOW, &kid));
 }
 
 /* --- What is published ------------------------------------------------------------------------ */
 
-static json_t *published(struct fixture *fixture, struct lh_node_keys *keys, uint64_t now_ms)
+static lh_status publish(struct fixture *fixture, const char *path, uint64_t now_ms)
 {
-    assert_ok(lh_node_keys_publish(keys, fixture->jwks, 0644, now_ms));
+    int dir_fd = open(fixture->node, O_RDONLY | O_DIRECTORY);
+    struct lh_node_key_set set;
+    assert_ok(lh_node_key_set_read(fixture->crypto, dir_fd, &set));
+    lh_status status = lh_node_key_set_publish(&set, path, 0644, now_ms);
+    lh_node_key_set_fini(&set);
+    assert_int_equal(close(dir_fd), 0);
+    return status;
+}
+
+static json_t *published(struct fixture *fixture, uint64_t now_ms)
+{
+    assert_ok(publish(fixture, fixture->jwks, now_ms));
     json_t *document = json_load_file(fixture->jwks, JSON_REJECT_DUPLICATES, NULL);
     assert_non_null(document);
     return document;
@@ -180,7 +187,7 @@ static void test_node_key__the_published_key_verifies_what_the_node_signs(void *
     struct fixture *fixture = *state;
     struct lh_node_kid kid = create(fixture, NOW);
     struct lh_node_keys *keys = open_keys(fixture);
-    json_t *document = published(fixture, keys, NOW);
+    json_t *document = published(fixture, NOW);
     const json_t *jwk = json_array_get(json_object_get(document, "keys"), 0);
     assert_int_equal(json_object_size(jwk), 7); /* nothing private beside these */
     assert_member(jwk, "kty", "EC");
@@ -205,9 +212,9 @@ static void test_node_key__the_published_key_verifies_what_the_node_signs(void *
     lh_node_keys_close(keys);
 }
 
-static size_t published_count(struct fixture *fixture, struct lh_node_keys *keys, uint64_t now_ms)
+static size_t published_count(struct fixture *fixture, uint64_t now_ms)
 {
-    json_t *document = published(fixture, keys, now_ms);
+    json_t *document = published(fixture, now_ms);
     size_t count = json_array_size(json_object_get(document, "keys"));
     json_decref(document);
     return count;
@@ -218,24 +225,21 @@ static void test_node_key__waiting_keys_are_published_and_old_ones_until_they_ar
     struct fixture *fixture = *state;
     (void)create(fixture, NOW);
     (void)create(fixture, NOW);
-    struct lh_node_keys *keys = open_keys(fixture);
-    assert_int_equal(published_count(fixture, keys, NOW), 2);
-    assert_int_equal(published_count(fixture, keys, NOW + LEAD + LINGER), 2);
-    assert_int_equal(published_count(fixture, keys, NOW + LEAD + LINGER + 1), 1);
-    lh_node_keys_close(keys);
+    assert_int_equal(published_count(fixture, NOW), 2);
+    assert_int_equal(published_count(fixture, NOW + LEAD + LINGER), 2);
+    assert_int_equal(published_count(fixture, NOW + LEAD + LINGER + 1), 1);
 }
 
 static void test_node_key__publishing_replaces_the_file_whole(void **state)
 {
     struct fixture *fixture = *state;
     (void)create(fixture, NOW);
-    struct lh_node_keys *keys = open_keys(fixture);
-    assert_int_equal(published_count(fixture, keys, NOW), 1);
+    assert_int_equal(published_count(fixture, NOW), 1);
     struct stat before;
     assert_int_equal(stat(fixture->jwks, &before), 0);
     assert_int_equal(before.st_mode & 07777, 0644);
     int old = open(fixture->jwks, O_RDONLY);
-    assert_int_equal(published_count(fixture, keys, NOW), 1);
+    assert_int_equal(published_count(fixture, NOW), 1);
     struct stat after;
     assert_int_equal(stat(fixture->jwks, &after), 0);
     assert_int_not_equal(before.st_ino, after.st_ino);
@@ -243,8 +247,27 @@ static void test_node_key__publishing_replaces_the_file_whole(void **state)
     assert_true(before.st_size > 0); /* a reader of the old one keeps it whole */
     assert_int_equal(close(old), 0);
     assert_int_equal(files_in(fixture->dir.path), 2); /* the node directory and the file */
-    assert_status(lh_node_keys_publish(keys, "/nowhere/jwks.json", 0644, NOW), LH_UNREADABLE);
-    lh_node_keys_close(keys);
+    assert_status(publish(fixture, "/nowhere/jwks.json", NOW), LH_UNREADABLE);
+}
+
+/* Once its file is there it will sign: by then its public half must lie where others look. */
+static void test_node_key__is_published_before_there_is_one(void **state)
+{
+    struct fixture *fixture = *state;
+    struct lh_node_kid kid = create(fixture, NOW);
+    char jwks[SCRATCH_PATH_BYTES];
+    (void)snprintf(jwks, sizeof(jwks), "%s", fixture->jwks);
+    scratch_dir_path(&fixture->dir, "nowhere/jwks.json", fixture->jwks);
+    assert_status(try_create(fixture, NODE, NOW, &kid), LH_UNREADABLE);
+    assert_int_equal(files_in(fixture->node), 1);
+    (void)snprintf(fixture->jwks, sizeof(fixture->jwks), "%s", jwks);
+    kid = create(fixture, NOW);
+    json_t *document = json_load_file(fixture->jwks, JSON_REJECT_DUPLICATES, NULL);
+    const json_t *keys = json_object_get(document, "keys");
+    assert_int_equal(json_array_size(keys), 2);
+    assert_slice_text(lh_node_kid_view(&kid),
+                      json_string_value(json_object_get(json_array_get(keys, 1), "kid")));
+    json_decref(document);
 }
 
 #define NODE_TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
@@ -264,6 +287,7 @@ int main(void)
         NODE_TEST(test_node_key__the_published_key_verifies_what_the_node_signs),
         NODE_TEST(test_node_key__waiting_keys_are_published_and_old_ones_until_they_are_over),
         NODE_TEST(test_node_key__publishing_replaces_the_file_whole),
+        NODE_TEST(test_node_key__is_published_before_there_is_one),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -93,8 +93,7 @@ static void test_node_key_file__an_empty_or_missing_directory_is_no_set(void **s
     assert_int_equal(rmdir(fixture->node), 0);
     open_refuses(fixture, LH_UNREADABLE);
     struct lh_node_kid kid;
-    assert_status(lh_node_key_create(fixture->crypto, fixture->node, NODE, NOW, &kid),
-                  LH_UNREADABLE);
+    assert_status(try_create(fixture, NODE, NOW, &kid), LH_UNREADABLE);
 }
 
 static void test_node_key_file__files_open_to_others_are_refused(void **state)
