@@ -282,9 +282,19 @@ static lh_status dispatch(struct run *run, const char *actor)
     return run_command(run, command, actor);
 }
 
+/* A line may repeat what somebody wrote into a file: it moves no cursor and rings no bell. */
+static void disarm(char *line)
+{
+    for (; *line != '\0'; line++) {
+        unsigned char byte = (unsigned char)*line;
+        *line = byte < 0x20 || byte == 0x7f ? '?' : *line;
+    }
+}
+
 static enum exit_code finish(struct run *run, lh_status status)
 {
     if (!lh_is_ok(status)) {
+        disarm(run->why);
         const char *why = run->why[0] != '\0' ? run->why : lh_status_text(status);
         output_error(&run->output, status, why);
         (void)fprintf(stderr, "leasehold: %s\n", why);

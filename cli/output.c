@@ -39,16 +39,33 @@ void output_fini(struct output *output)
 
 /* --- JSON ------------------------------------------------------------------------------------- */
 
+/* Of a text that is no UTF-8 JSON can keep what is ASCII; NULL without memory. */
+static json_t *ascii_value(lh_slice text)
+{
+    LH_CLEANUP(lh_buf_fini) struct lh_buf ascii = LH_BUF_EMPTY;
+    if (!lh_is_ok(lh_buf_add(&ascii, text))) {
+        return NULL;
+    }
+    for (size_t i = 0; i < ascii.len; i++) {
+        ascii.ptr[i] = ascii.ptr[i] < 0x80 ? ascii.ptr[i] : '?';
+    }
+    return json_stringn((const char *)ascii.ptr, ascii.len);
+}
+
 static json_t *text_value(lh_slice text)
 {
-    return json_stringn(text.len == 0 ? "" : (const char *)text.ptr, text.len);
+    json_t *value = json_stringn(text.len == 0 ? "" : (const char *)text.ptr, text.len);
+    return value != NULL ? value : ascii_value(text);
 }
 
 static json_t *list_value(const struct lh_admin_texts *list)
 {
     json_t *array = json_array();
     for (size_t i = 0; i < list->count; i++) {
-        (void)json_array_append_new(array, text_value(list->items[i]));
+        if (json_array_append_new(array, text_value(list->items[i])) != 0) {
+            json_decref(array);
+            return NULL;
+        }
     }
     return array;
 }
@@ -60,7 +77,10 @@ static json_t *roles_value(const struct field *field)
         const struct lh_admin_role *role = &field->roles[i];
         char name[256];
         (void)snprintf(name, sizeof(name), "%.*s", LH_SLICE_ARG(role->name));
-        (void)json_object_set_new(object, name, list_value(&role->scopes));
+        if (json_object_set_new(object, name, list_value(&role->scopes)) != 0) {
+            json_decref(object);
+            return NULL;
+        }
     }
     return object;
 }
@@ -95,9 +115,9 @@ static void print_json(struct output *output, const struct field *fields, size_t
     for (size_t i = 0; i < count; i++) {
         char name[64];
         (void)snprintf(name, sizeof(name), "%s%s", fields[i].name, unit_of(fields[i].kind));
-        (void)json_object_set_new(object, name, field_value(&fields[i]));
+        output->has_failed |= json_object_set_new(object, name, field_value(&fields[i])) != 0;
     }
-    (void)json_dumpf(object, output->file, JSON_COMPACT);
+    output->has_failed |= json_dumpf(object, output->file, JSON_COMPACT) != 0;
     json_decref(object);
 }
 
@@ -270,6 +290,7 @@ static void add_row(struct output *output, const struct field *fields, size_t co
         output->cells = calloc(ROWS_MEASURED * COLUMNS_MAX, sizeof(char *));
     }
     if (output->cells == NULL) {
+        output->has_failed = true;
         return;
     }
     size_t column = 0;
@@ -332,9 +353,10 @@ void output_error(struct output *output, lh_status status, const char *why)
     if (output->has_printed && !output->is_list) {
         return; /* the document is complete: the error is about what came after */
     }
-    json_t *error = json_pack("{s:s,s:s}", "status", lh_status_name(status), "message", why);
+    json_t *error = json_pack("{s:s,s:o}", "status", lh_status_name(status), "message",
+                              text_value(lh_slice_from_text(why)));
     (void)fputs(output->is_list ? "],\"error\":" : "{\"error\":", output->file);
-    (void)json_dumpf(error, output->file, JSON_COMPACT);
+    output->has_failed |= json_dumpf(error, output->file, JSON_COMPACT) != 0;
     (void)fputs("}\n", output->file);
     json_decref(error);
     output->has_printed = true;
@@ -343,5 +365,5 @@ void output_error(struct output *output, lh_status status, const char *why)
 
 bool output_flush(struct output *output)
 {
-    return fflush(output->file) == 0 && ferror(output->file) == 0;
+    return fflush(output->file) == 0 && ferror(output->file) == 0 && !output->has_failed;
 }

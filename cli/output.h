@@ -61,6 +61,7 @@ struct output {
     bool is_json;
     bool is_list;      /* between output_list_begin and output_list_end */
     bool has_printed;  /* the document is complete or begun */
+    bool has_failed;   /* something of it could not be said, for there was no memory */
     size_t items;      /* of the list, so far */
     const char *empty; /* what people read of an empty list */
     char **cells;      /* rows that wait to be measured, COLUMNS_MAX each; owned */

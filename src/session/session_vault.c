@@ -80,15 +80,13 @@ static void let_expire(struct lh_vault *vault, const struct lh_session_key *key,
 
 /* --- Loading ---------------------------------------------------------------------------------- */
 
-/* Whether the record itself says that it belongs here. */
-static bool is_at_home(const struct lh_session_header *header, const struct lh_session_key *key)
+bool lh_session_is_at_home(const struct lh_session_header *header, const struct lh_session_key *key)
 {
     return lh_tenant_uid_is_equal(&header->uid, &key->uid) && header->bucket == key->bucket &&
            lh_slice_is_equal(lh_lease_id_view(&header->lease), lh_lease_id_view(&key->lease));
 }
 
-/* Whether what the store compares and indexes is what the record says. */
-static bool is_row_true(const struct lh_store_row *row, const struct lh_session_header *header)
+bool lh_session_is_row_true(const struct lh_store_row *row, const struct lh_session_header *header)
 {
     bool is_tag_true = !row->has_user || lh_slice_is_equal(LH_SLICE_OF(row->user_tag.bytes),
                                                            LH_SLICE_OF(header->user_tag.bytes));
@@ -121,11 +119,11 @@ static lh_status read_record(struct lh_vault *vault, const struct lh_session_key
     lh_slice body;
     LH_TRY(
         lh_session_header_read(loaded->row.record, &loaded->header, &loaded->header_bytes, &body));
-    if (!is_at_home(&loaded->header, key)) {
+    if (!lh_session_is_at_home(&loaded->header, key)) {
         set_aside(vault, key);
         return lh_status_of(LH_FOREIGN);
     }
-    LH_ENSURE(is_row_true(&loaded->row, &loaded->header), LH_TAMPERED);
+    LH_ENSURE(lh_session_is_row_true(&loaded->row, &loaded->header), LH_TAMPERED);
     LH_TRY(lh_envelope_parse(body, &loaded->envelope));
     bool has_state = loaded->envelope.sealed_state.len > 0;
     LH_ENSURE(has_state == loaded->header.has_state, LH_TAMPERED);

@@ -124,6 +124,12 @@ uint64_t lh_vault_touch(struct lh_vault *vault, const struct lh_session_header *
 bool lh_session_is_over(const struct lh_session_header *header, uint64_t last_touch_ms,
                         uint64_t now_ms);
 
+/* Whether a record itself says that it belongs into a place. */
+bool lh_session_is_at_home(const struct lh_session_header *header,
+                           const struct lh_session_key *key);
+/* Whether what the store compares and indexes, outside the record's seal, is what it says. */
+bool lh_session_is_row_true(const struct lh_store_row *row, const struct lh_session_header *header);
+
 /*
  * Puts the tombstone. For operator acts, after the registry's revocation is committed.
  * Errors: NO_SPACE, STORE_DOWN.

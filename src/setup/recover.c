@@ -6,7 +6,7 @@
  */
 #include "setup/home.h"
 
-#include "host/log.h"
+#include "audit/audit_event.h"
 #include "session/session.h"
 #include "setup/home_file.h"
 #include "setup/set_aside.h"
@@ -50,15 +50,6 @@ static lh_status read_facts(struct import *import, const struct lh_session_heade
     return lh_ok();
 }
 
-/* Whether the record itself says what its place and its row say. */
-static bool is_true(const struct lh_session_key *key, const struct lh_store_row *row,
-                    const struct lh_session_header *header)
-{
-    const struct lh_session_key own = {header->uid, header->bucket, header->lease};
-    return lh_session_key_is_equal(key, &own) && row->generation == header->generation &&
-           row->absolute_end_ms == header->absolute_end_ms && row->idle_s == header->idle_s;
-}
-
 static lh_status put_row(struct import *import, const struct lh_session_key *key,
                          const struct lh_store_row *row)
 {
@@ -86,7 +77,8 @@ static lh_status import_session(struct import *import, const struct lh_session_k
     if (status.code == LH_FUTURE_FORMAT) {
         return put_row(import, key, row); /* not ours to judge, nor to lose; the gate judges it */
     }
-    if (!lh_is_ok(status) || !is_true(key, row, &header)) {
+    if (!lh_is_ok(status) || !lh_session_is_at_home(&header, key) ||
+        !lh_session_is_row_true(row, &header)) {
         import->recovery->unreadable++;
         return lh_ok();
     }
@@ -205,6 +197,20 @@ static lh_status import_all(struct lh_home *home, struct lh_recovery *recovery)
     return recovery->is_nothing_to_do ? lh_ok() : lh_boot_set_recovered(&home->layout, true);
 }
 
+static void audit_recovered(const struct lh_home *home, const struct lh_recovery *recovery)
+{
+    char counts[3][24];
+    const uint64_t numbers[] = {recovery->imported, recovery->ended, recovery->unreadable};
+    for (size_t i = 0; i < 3; i++) {
+        (void)snprintf(counts[i], sizeof(counts[i]), "%llu", (unsigned long long)numbers[i]);
+    }
+    const struct lh_audit_field fields[] = {{"imported", lh_slice_from_text(counts[0])},
+                                            {"ended", lh_slice_from_text(counts[1])},
+                                            {"unreadable", lh_slice_from_text(counts[2])},
+                                            {"actor", lh_slice_from_text(home->admin.actor)}};
+    lh_audit_write(home->host, LH_AUDIT_sessions_recovered, fields, 4);
+}
+
 static lh_status recover(struct lh_home *home, struct lh_recovery *recovery)
 {
     if (home->vault == NULL) {
@@ -214,6 +220,9 @@ static lh_status recover(struct lh_home *home, struct lh_recovery *recovery)
     lh_status status = import_all(home, recovery);
     if (!lh_is_ok(status)) {
         return lh_home_explain(home, status, "the sessions that were set aside", recovery->why);
+    }
+    if (!recovery->is_nothing_to_do) {
+        audit_recovered(home, recovery);
     }
     return status;
 }

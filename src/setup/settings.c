@@ -205,15 +205,32 @@ static lh_status parse_line(struct parse *parse, lh_slice line)
     return fail_unknown(parse, name);
 }
 
+/* Fails at whichever of two settings was given later; defaults agree with each other. */
+static lh_status fail_together(struct parse *parse, const uint64_t *a, const uint64_t *b,
+                               const char *what)
+{
+    parse->line = 0;
+    for (size_t i = 0; i < SETTING_COUNT; i++) {
+        const uint64_t *field = field_at(&parse->settings, i);
+        if ((field == a || field == b) && parse->lines_of[i] > parse->line) {
+            parse->line = parse->lines_of[i];
+        }
+    }
+    return fail(parse, "%s", what);
+}
+
 /* What no single row can say. */
 static lh_status check_together(struct parse *parse)
 {
-    parse->line = 1;
-    if (parse->settings.datakey_refresh_ms >= parse->settings.datakey_max_age_ms) {
-        return fail(parse, "datakey_refresh must be less than datakey_max_age");
+    const struct lh_settings *settings = &parse->settings;
+    if (settings->datakey_refresh_ms >= settings->datakey_max_age_ms) {
+        return fail_together(parse, &settings->datakey_refresh_ms, &settings->datakey_max_age_ms,
+                             "datakey_refresh must be less than datakey_max_age");
     }
-    if (parse->settings.sessions_reserve_bytes > parse->settings.sessions_map_bytes / 4) {
-        return fail(parse, "sessions_reserve must be at most a quarter of sessions_map_size");
+    if (settings->sessions_reserve_bytes > settings->sessions_map_bytes / 4) {
+        return fail_together(parse, &settings->sessions_reserve_bytes,
+                             &settings->sessions_map_bytes,
+                             "sessions_reserve must be at most a quarter of sessions_map_size");
     }
     return lh_ok();
 }

@@ -65,6 +65,15 @@ def test_json_is_one_document_and_errors_go_to_stderr_too(own_home):
         assert 'tenants' not in document
 
 
+def test_what_is_typed_moves_no_cursor_of_a_terminal(own_home):
+    for arguments in (['\x1b[31mred'], ['tenant', 'add', 'initech', '--tier', 'pre\x1b[7m'], ['--\x1b]0;title\x07'],
+                      ['apply', '/no\x1b[2Jthing.yaml']):
+        said = say(own_home, *arguments)
+        assert said.code != DONE and '\x1b' not in said.err and '?' in said.why, said
+    said = say(own_home, 'apply', '-', text='tenants: {acme: {tier: "a\\e[31mb"}}')
+    assert said.code != DONE and '\x1b' not in said.err and 'a?[31mb' in said.why, said
+
+
 def test_a_killed_command_leaves_a_usable_home(own_home):
     kept = own_home.session('globex')
     acts = [['session', 'create', 'acme', '--sub', 'alice'], ['key', 'rotate', 'acme'], ['session', 'revoke', 'acme', '--all', '--yes'],

@@ -158,6 +158,23 @@ static void test_error__for_people_keeps_the_rows_that_were_read(void **state)
     assert_printed(&output, "N\n1\n");
 }
 
+/* A path may hold any bytes; JSON is UTF-8 (RFC 8259 §8.1). */
+static void test_json__of_bytes_that_are_no_utf8_is_still_a_document(void **state)
+{
+    (void)state;
+    struct field field = FIELD_OF_TEXT("t", SHOW_BOTH, LH_SLICE_LITERAL("h\xff\xc3\xa4"));
+    struct output output = open_output(true);
+    output_item(&output, &field, 1);
+    assert_printed(&output, "{\"t\":\"h\?\?\?\"}\n");
+    output = open_output(true);
+    output_error(&output, lh_status_of(LH_INVALID), "no \"\xff\"");
+    assert_printed(&output, "{\"error\":{\"status\":\"INVALID\",\"message\":\"no \\\"?\\\"\"}}\n");
+    field = FIELD_OF_TEXT("t", SHOW_BOTH, LH_SLICE_LITERAL("\xc3\xa4"));
+    output = open_output(true);
+    output_item(&output, &field, 1);
+    assert_printed(&output, "{\"t\":\"\xc3\xa4\"}\n");
+}
+
 static void test_flush__knows_of_a_write_that_failed_before(void **state)
 {
     (void)state;
@@ -184,6 +201,7 @@ int main(void)
         cmocka_unit_test(test_error__inside_a_list_still_makes_one_document),
         cmocka_unit_test(test_error__after_a_whole_document_adds_nothing_to_it),
         cmocka_unit_test(test_error__for_people_keeps_the_rows_that_were_read),
+        cmocka_unit_test(test_json__of_bytes_that_are_no_utf8_is_still_a_document),
         cmocka_unit_test(test_flush__knows_of_a_write_that_failed_before),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

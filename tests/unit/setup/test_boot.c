@@ -172,6 +172,36 @@ static void test_recover__an_older_generation_than_the_registry_allows_stays_out
     assert_status(show_session(made, "acme", session.ref, &shown), LH_ABSENT);
 }
 
+/* What the store says beside a record is not sealed: a row that lies brings nothing back. */
+static void test_recover__a_row_that_contradicts_its_record_stays_out(void **state)
+{
+    struct made_home *made = *state;
+    struct made_session session;
+    struct shown_tenant tenant;
+    struct lh_session_key key;
+    uint16_t bucket;
+    assert_ok(make_session(made, "acme", "alice", &session));
+    assert_ok(show_tenant(made, "acme", &tenant));
+    assert_ok(lh_tenant_uid_parse(S(tenant.uid), &key.uid));
+    assert_ok(lh_session_ref_parse(S(session.ref), &bucket, &key.lease));
+    key.bucket = bucket;
+    struct lh_op op = lh_op_idle(0, NULL);
+    struct lh_buf bytes = LH_BUF_EMPTY;
+    struct lh_store_row row;
+    assert_ok(lh_store_load(made->home->store, &op, &key, &bytes, &row));
+    boot(made, OTHER_BOOT " open \n");
+    row.user_tag.bytes[0] ^= 1; /* into another user's index */
+    assert_ok(lh_store_create(made->home->store, &op, &key, &row));
+    lh_buf_fini(&bytes);
+    boot(made, OTHER_BOOT " open \n");
+    assert_ok(recover(made));
+    assert_int_equal(recovery.unreadable, 1);
+    assert_int_equal(recovery.imported, 1);
+    struct shown_session shown;
+    assert_ok(list_sessions(made, "acme", "alice", &shown));
+    assert_int_equal(shown.calls, 1);
+}
+
 static void test_recover__what_is_over_stays_out(void **state)
 {
     struct made_home *made = *state;
@@ -195,7 +225,11 @@ static void test_recover__the_latest_store_wins(void **state)
     assert_ok(make_session(made, "acme", "alice", &second));
     boot(made, OTHER_BOOT " open \n");
     assert_true(is_there(made, "sessions.unclean.2"));
+    made->fake.log[0] = '\0';
     assert_ok(recover(made));
+    assert_int_equal(made_home_logged(made, "audit sessions_recovered imported=2 ended=0 "
+                                            "unreadable=0 actor=cli:test"),
+                     1);
     assert_int_equal(recovery.imported, 2);
     assert_false(is_there(made, "sessions.unclean.1") || is_there(made, "sessions.unclean.2"));
     assert_ok(list_sessions(made, "acme", "alice", &shown));
@@ -217,8 +251,10 @@ static void test_recover__more_unclean_boots_than_stores_are_kept_for_still_open
 static void test_recover__nothing_to_do_says_so(void **state)
 {
     struct made_home *made = *state;
+    made->fake.log[0] = '\0';
     assert_ok(recover(made));
     assert_true(recovery.is_nothing_to_do);
+    assert_int_equal(made_home_logged(made, "audit"), 0);
 }
 
 /* A missing answer is no "done". */
@@ -258,6 +294,7 @@ int main(void)
         WITH_HOME(test_boot__only_the_last_marks_it_clean),
         WITH_HOME(test_recover__what_the_registry_ended_stays_ended),
         WITH_HOME(test_recover__an_older_generation_than_the_registry_allows_stays_out),
+        WITH_HOME(test_recover__a_row_that_contradicts_its_record_stays_out),
         WITH_HOME(test_recover__what_is_over_stays_out),
         WITH_HOME(test_recover__the_latest_store_wins),
         WITH_HOME(test_recover__more_unclean_boots_than_stores_are_kept_for_still_open),

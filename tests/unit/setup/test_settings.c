@@ -92,8 +92,9 @@ static void test_settings_parse__anything_else_on_a_line_is_refused(void **state
 static void test_settings_parse__settings_that_contradict_each_other_are_refused(void **state)
 {
     (void)state;
-    refuses("datakey_max_age = 1m", 1, "datakey_refresh must be less");
-    refuses("sessions_map_size = 64m\nsessions_reserve = 32m", 1, "a quarter");
+    refuses("\n\ndatakey_max_age = 1m\n", 3, "datakey_refresh must be less");
+    refuses("sessions_map_size = 64m\nsessions_reserve = 32m", 2, "a quarter");
+    refuses("sessions_reserve = 32m\n\nsessions_map_size = 64m\n#", 3, "a quarter");
 }
 
 static void test_settings_parse__bytes_that_are_no_text_do_not_reach_the_message(void **state)
