@@ -95,12 +95,12 @@ static bool write_much(struct peer *peer, void *context)
     return is_well;
 }
 
-static void test_lmdb_processes__write_at_once_without_losing_a_change(void **state)
+/* Runs a part in WRITERS processes that begin together, to their ends. */
+static void run_writers(bool (*part)(struct peer *peer, void *context), struct fixture *fixture)
 {
-    struct fixture *fixture = *state;
     struct peer peers[WRITERS];
     for (size_t i = 0; i < WRITERS; i++) {
-        peer_start(&peers[i], write_much, fixture);
+        peer_start(&peers[i], part, fixture);
         peer_wait(&peers[i]);
     }
     for (size_t i = 0; i < WRITERS; i++) {
@@ -109,6 +109,12 @@ static void test_lmdb_processes__write_at_once_without_losing_a_change(void **st
     for (size_t i = 0; i < WRITERS; i++) {
         peer_finish(&peers[i]);
     }
+}
+
+static void test_lmdb_processes__write_at_once_without_losing_a_change(void **state)
+{
+    struct fixture *fixture = *state;
+    run_writers(write_much, fixture);
     struct lh_session_key shared = key_of(1, 0, 0);
     assert_int_equal(load_row(fixture->store, &shared).generation, 1 + WRITERS * SHARED_ROUNDS);
     struct lh_store_counts counts = count_rows(fixture->store);
@@ -216,17 +222,7 @@ static bool grow_together(struct peer *peer, void *context)
 static void test_lmdb_processes__grow_the_map_together(void **state)
 {
     struct fixture *fixture = *state;
-    struct peer peers[WRITERS];
-    for (size_t i = 0; i < WRITERS; i++) {
-        peer_start(&peers[i], grow_together, fixture);
-        peer_wait(&peers[i]);
-    }
-    for (size_t i = 0; i < WRITERS; i++) {
-        peer_resume(&peers[i]);
-    }
-    for (size_t i = 0; i < WRITERS; i++) {
-        peer_finish(&peers[i]);
-    }
+    run_writers(grow_together, fixture);
     if (is_long_run()) {
         (void)sweep_all(fixture->store, NOW_MS + LONG_GROWTH_ROWS);
     }

@@ -7,8 +7,8 @@ import pytest
 
 from harness import build
 from harness.echo import Echo
-from harness.gateway import Gateway, make_folder
-from harness.home import Home, worker_user
+from harness.gateway import Gateway
+from harness.home import made_home, worker_user
 
 
 @pytest.fixture(scope='session')
@@ -16,13 +16,8 @@ def shared_home():
     """A home with acme (premium) and globex (free). Tests make sessions of their own in it, and
     change nothing that another test relies on."""
     assert os.path.exists(build.MODULE), f'{build.MODULE} is missing: set LEASEHOLD_BUILD'
-    folder = make_folder()
-    home = Home(os.path.join(folder, 'home'), worker_user())
-    home.init()
-    home.run('tenant', 'add', 'acme', '--tier', 'premium', '--domain', 'acme.example')
-    home.run('tenant', 'add', 'globex', '--tier', 'free', '--domain', 'globex.example')
-    yield home
-    shutil.rmtree(folder, ignore_errors=True)
+    with made_home(has_domains=True) as made:
+        yield made
 
 
 @pytest.fixture
@@ -33,13 +28,8 @@ def home(shared_home):
 @pytest.fixture
 def own_home():
     """A home of this test alone, to break."""
-    folder = make_folder()
-    home = Home(os.path.join(folder, 'home'), worker_user())
-    home.init()
-    home.run('tenant', 'add', 'acme', '--tier', 'premium')
-    home.run('tenant', 'add', 'globex', '--tier', 'free')
-    yield home
-    shutil.rmtree(folder, ignore_errors=True)
+    with made_home() as made:
+        yield made
 
 
 @pytest.fixture

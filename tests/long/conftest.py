@@ -1,7 +1,6 @@
 """Fixtures of the long tests: the harness of the integration tests, over a home of each test's own."""
 import os
 import random
-import shutil
 import sys
 
 import pytest
@@ -9,19 +8,14 @@ import pytest
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.dirname(os.path.abspath(__file__))), 'integration'))
 
 from harness.echo import Echo  # noqa: E402
-from harness.gateway import Gateway, make_folder  # noqa: E402
-from harness.home import Home, worker_user  # noqa: E402
+from harness.gateway import Gateway  # noqa: E402
+from harness.home import made_home, worker_user  # noqa: E402
 
 
 @pytest.fixture
 def home():
-    folder = make_folder()
-    made = Home(os.path.join(folder, 'home'), worker_user())
-    made.init()
-    made.run('tenant', 'add', 'acme', '--tier', 'premium')
-    made.run('tenant', 'add', 'globex', '--tier', 'free')
-    yield made
-    shutil.rmtree(folder, ignore_errors=True)
+    with made_home() as made:
+        yield made
 
 
 @pytest.fixture

@@ -1,10 +1,13 @@
 """A home made and changed by the real command line."""
+import contextlib
 import json
 import os
 import pwd
+import shutil
 import subprocess
 
 from harness.build import CLI, PATIENCE_S
+from harness.gateway import make_folder
 
 
 class Refused(Exception):
@@ -63,6 +66,18 @@ class Home:
 
     def revoke(self, session):
         self.run('session', 'revoke', session.tenant, session.reference, '--yes')
+
+
+@contextlib.contextmanager
+def made_home(has_domains=False):
+    """A home with acme (premium) and globex (free), for as long as the block lasts."""
+    folder = make_folder()
+    home = Home(os.path.join(folder, 'home'), worker_user())
+    home.init()
+    for tenant, tier in (('acme', 'premium'), ('globex', 'free')):
+        home.run('tenant', 'add', tenant, '--tier', tier, *(('--domain', f'{tenant}.example') if has_domains else ()))
+    yield home
+    shutil.rmtree(folder, ignore_errors=True)
 
 
 def worker_user():
