@@ -18,6 +18,7 @@
 #include "setup/home_layout.h"
 #include "setup/jobs.h"
 #include "setup/settings.h"
+#include "setup/write_watch.h"
 #include "tenant/directory.h"
 
 struct lh_home {
@@ -41,6 +42,7 @@ struct lh_home {
     struct lh_session_cache *session_cache;
     struct lh_gate *gate;
     struct lh_jobs jobs;
+    struct lh_write_watch write_watch;
     bool has_node_keys_failed;        /* so that a failure is logged once */
     bool has_counters_failed;         /* so that the log says it once */
     struct lh_blocking_host blocking; /* operators only, as all below */

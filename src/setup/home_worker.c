@@ -7,6 +7,9 @@
 #include "host/log.h"
 #include "keys/node_key.h"
 
+#include <stdint.h>
+#include <sys/stat.h>
+
 #include "base/banned.h"
 
 static lh_status open_directory(struct lh_home *home)
@@ -73,6 +76,22 @@ static lh_status open_worker_parts(struct lh_home *home, char *out_error)
     return lh_ok();
 }
 
+/* A store never shrinks: who lowers the limit below what is there shall know what that does. */
+static void check_limit(const struct lh_home *home)
+{
+    char path[LH_HOME_FILE_BYTES];
+    struct stat file;
+    int len = snprintf(path, sizeof(path), "%s/data.mdb", home->layout.sessions);
+    if (len > 0 && (size_t)len < sizeof(path) && stat(path, &file) == 0 &&
+        (uint64_t)file.st_size > home->settings.sessions_map_bytes) {
+        lh_log(
+            home->host, LH_LOG_WARN,
+            "leasehold: the session store is larger (%jd bytes) than sessions_map_size allows: it"
+            " grows no further, and no session can be made until enough have ended",
+            (intmax_t)file.st_size);
+    }
+}
+
 static lh_status open_worker(struct lh_home *home, const char *path, char *out_error)
 {
     const struct lh_home_options options = {.path = path, .is_read_only = true};
@@ -83,6 +102,7 @@ static lh_status open_worker(struct lh_home *home, const char *path, char *out_e
         return lh_home_explain(home, status, "the node's keys", out_error);
     }
     LH_TRY(open_worker_parts(home, out_error));
+    check_limit(home);
     if (lh_home_is_recovering(home)) {
         lh_log(home->host, LH_LOG_WARN,
                "leasehold: sessions of before an unclean boot are not back yet: one that is not"
@@ -137,10 +157,18 @@ static void check_recovery(struct lh_home *home)
     }
 }
 
+static void check_writes(struct lh_home *home)
+{
+    struct lh_write_queue_counts counts;
+    lh_write_queue_read_counts(home->queue, &counts);
+    lh_write_watch_look(&home->write_watch, &counts, lh_clock_boot_ms(&home->clock), home->host);
+}
+
 void lh_home_tick(struct lh_home *home)
 {
     check_counters(home);
     check_recovery(home);
+    check_writes(home);
     bool has_changed = false;
     lh_status status = lh_node_keys_refresh(home->node_keys, &has_changed);
     bool has_failed = !lh_is_ok(status);

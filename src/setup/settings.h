@@ -32,7 +32,9 @@ enum lh_setting_kind { LH_SETTING_SIZE, LH_SETTING_TIME, LH_SETTING_COUNT, LH_SE
     X(sessions_map_bytes, SIZE, "sessions_map_size", 16 * LH_GIB, 64 * LH_MIB, 1024 * LH_GIB,      \
       "bytes",                                                                                     \
       "How large the session store may grow, about 1 KiB for each session. It starts small and "   \
-      "grows by itself; when it is full, no session can be made until some have ended.")           \
+      "grows by itself; when it is full, no session can be made until some have ended. A larger "  \
+      "value holds from the next command or reload on. A smaller one never shrinks what is "       \
+      "there: a store that is larger already grows no further.")                                   \
     X(sessions_reserve_bytes, SIZE, "sessions_reserve", 16 * LH_MIB, LH_MIB, LH_GIB, "bytes",      \
       "Space of the session store that only revocations may use, so that a full store can still "  \
       "end sessions.")                                                                             \

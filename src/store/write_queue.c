@@ -51,6 +51,7 @@ struct batch {
     struct urgent urgents[URGENT_BATCH];
     size_t touches_failed; /* what run could not write */
     size_t urgents_failed;
+    lh_status failure; /* the last of them */
 };
 
 struct lh_write_queue {
@@ -89,11 +90,15 @@ static void run_batch(struct lh_task *task)
     struct batch *batch = (struct batch *)task;
     struct lh_store *store = batch->queue->store;
     batch->urgents_failed = 0;
+    batch->failure = lh_ok();
     for (size_t i = 0; i < batch->urgent_count; i++) {
-        batch->urgents_failed += lh_is_ok(write_urgent(store, &batch->urgents[i])) ? 0 : 1;
+        lh_status written = write_urgent(store, &batch->urgents[i]);
+        batch->urgents_failed += lh_is_ok(written) ? 0 : 1;
+        batch->failure = lh_is_ok(written) ? batch->failure : written;
     }
     lh_status touched = lh_store_touch(store, batch->touches, batch->touch_count);
     batch->touches_failed = lh_is_ok(touched) ? 0 : batch->touch_count;
+    batch->failure = lh_is_ok(touched) ? batch->failure : touched;
 }
 
 /* --- Batches --------------------------------------------------------------------------------- */
@@ -183,6 +188,9 @@ static void count_batch(struct lh_write_queue *queue)
     counts->urgent_failed += batch->urgents_failed;
     counts->touches_made += batch->touch_count - batch->touches_failed;
     counts->touches_failed += batch->touches_failed;
+    if (!lh_is_ok(batch->failure)) {
+        counts->last_failure = batch->failure;
+    }
 }
 
 static void finish_batch(struct lh_task *task)

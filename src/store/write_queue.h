@@ -17,6 +17,7 @@ struct lh_write_queue_counts {
     uint64_t touches_failed;  /* the store refused the batch */
     uint64_t urgent_made;
     uint64_t urgent_failed; /* the queue was full or the store refused */
+    lh_status last_failure; /* why the store refused last; OK: it never did */
 };
 
 /*

@@ -75,11 +75,37 @@ static void test_lmdb_map__a_smaller_ceiling_still_opens_and_revokes(void **stat
     unsigned made = create_until_full(fixture.store, 0, 900);
     fixture.options.map_bytes = 2 * MEBIBYTE;
     fixture_reopen(&fixture);
+    assert_int_equal(create_until_full(fixture.store, made, 900), 0);
+    struct lh_store_touch touch = {key_of(1, 0, 1), NOW_MS + 1};
+    assert_status(lh_store_touch(fixture.store, &touch, 1), LH_NO_SPACE);
     for (unsigned n = 0; n < made; n += 100) {
         struct lh_session_key key = key_of(1, 0, n);
         assert_int_equal(kind_in(fixture.store, &key), LH_PLACE_RECORD);
         assert_ok(lh_store_revoke(fixture.store, NULL, &key, NOW_MS));
     }
+    fixture_close(&fixture);
+}
+
+/* The map is larger than the limit, the content is not. */
+static void test_lmdb_map__a_smaller_ceiling_ends_growth_and_keeps_touches(void **state)
+{
+    (void)state;
+    struct fixture fixture;
+    fixture_open(&fixture, "lmdb", 32 * MEBIBYTE, MEBIBYTE / 4); /* begins with 8 MiB */
+    create_row(fixture.store, key_of(1, 0, 0), padded_row(900));
+    char path[RAW_PATH_BYTES];
+    raw_path(&fixture, "data.mdb", path);
+    fixture.options.map_bytes = 2 * MEBIBYTE;
+    fixture_reopen(&fixture);
+    unsigned made = create_until_full(fixture.store, 1, 900);
+    assert_true(made > 500);
+    assert_true((uint64_t)raw_length(path) <= 2 * MEBIBYTE);
+    struct lh_store_touch touch = {key_of(1, 0, 0), NOW_MS + 1};
+    assert_ok(lh_store_touch(fixture.store, &touch, 1));
+    fixture.options.map_bytes = 32 * MEBIBYTE;
+    fixture_reopen(&fixture);
+    assert_int_equal(count_rows(fixture.store).records, made + 1);
+    assert_true(create_until_full(fixture.store, made + 1, 72 * 1024) > 300);
     fixture_close(&fixture);
 }
 
@@ -245,6 +271,7 @@ int main(void)
         cmocka_unit_test(test_lmdb_map__grows_to_its_ceiling_and_no_further),
         cmocka_unit_test(test_lmdb_map__a_larger_ceiling_makes_room_again),
         cmocka_unit_test(test_lmdb_map__a_smaller_ceiling_still_opens_and_revokes),
+        cmocka_unit_test(test_lmdb_map__a_smaller_ceiling_ends_growth_and_keeps_touches),
         cmocka_unit_test(test_lmdb_maintain__grows_before_anybody_must_wait),
         cmocka_unit_test(test_lmdb_reserve__holds_while_an_old_reader_keeps_every_freed_page),
         cmocka_unit_test(test_lmdb_reserve__holds_on_a_full_disk),

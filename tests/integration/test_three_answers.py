@@ -1,16 +1,13 @@
-"""Unknown is neither yes nor no: when the counters, the registry, the keyring or the space are gone,
+"""Unknown is neither yes nor no: when the counters, the registry or the keyring are gone,
 nothing is deleted, nobody comes in who would not otherwise, and all is well again afterwards."""
-import contextlib
 import os
 import shutil
 import signal
-import subprocess
 
 import pytest
 
-from harness.cli import DONE, UNAVAILABLE, say, say_json
-from harness.gateway import make_folder, wait_until
-from harness.home import Home, worker_user
+from harness.cli import UNAVAILABLE, say, say_json
+from harness.gateway import wait_until
 
 ON = 'leasehold on; location / { proxy_pass $upstream; }'
 
@@ -169,80 +166,3 @@ def test_without_the_keyring_warm_tenants_go_on(start, echo, own_home, sessions)
     os.rename(keyring + '.away', keyring)
     becomes(gateway, globex, 200)
     assert own_home.show(globex)['standing'] == own_home.show(acme)['standing'] == 'live'
-
-
-# --- Space -----------------------------------------------------------------------------------------
-
-DISK = 'size=96m'
-
-
-@contextlib.contextmanager
-def small_disk():
-    """A file system of its own, small enough to fill."""
-    folder = make_folder()
-    mounted = subprocess.run(['mount', '-t', 'tmpfs', '-o', DISK + ',mode=755', 'none', folder],
-                             capture_output=True, check=False).returncode == 0
-    if not mounted:
-        shutil.rmtree(folder)
-        pytest.skip('nothing may be mounted here; the contract tests fill a map and a disk of the store alone')
-    try:
-        yield folder
-    finally:
-        subprocess.run(['umount', '-l', folder], check=True)
-        shutil.rmtree(folder)
-
-
-@pytest.fixture
-def small_home():
-    """A home on a disk that is soon full."""
-    with small_disk() as folder:
-        home = Home(os.path.join(folder, 'home'), worker_user())
-        home.init()
-        with open(os.path.join(home.path, 'leasehold.conf'), 'a', encoding='ascii') as file:
-            file.write('sessions_reserve = 1m\n')
-        policy = os.path.join(folder, 'policy.yaml')
-        with open(policy, 'w', encoding='ascii') as file:
-            file.write('tiers: {large: {idle: 1h, absolute: 1d, state_size: 64k}}\n'
-                       'tenants: {acme: {tier: large}, globex: {tier: large}}\n')
-        home.run('apply', policy)
-        home.filler = os.path.join(folder, 'filler')
-        yield home
-
-
-def fill(path):
-    """Writes until the disk is full."""
-    with open(path, 'wb', buffering=0) as file:
-        for size in (65536, 4096):
-            with contextlib.suppress(OSError):
-                while True:
-                    file.write(bytes(size))
-
-
-def create_until_full(home):
-    """Makes large sessions until one is refused; returns how that was said."""
-    state = '{"a":"' + 'x' * 60000 + '"}'
-    for _ in range(3000):
-        fill(home.filler)
-        said = say(home, 'session', 'create', 'globex', '--sub', 'bob', '--state', '-', text=state)
-        if said.code != DONE:
-            return said
-    raise AssertionError('it never filled up')
-
-
-def test_without_room_live_sessions_go_on_and_can_be_revoked(start, small_home):
-    kept, doomed, globex = (small_home.session(tenant, sub='someone') for tenant in ('acme', 'acme', 'globex'))
-    gateway = start(ON, on=small_home)
-    assert statuses(gateway, kept, doomed, globex) == [200, 200, 200]
-    said = create_until_full(small_home)
-    assert said.code == UNAVAILABLE and '__Host-lh' not in said.out, said
-    assert 'audit session_created' not in said.err and len(said.err.splitlines()) == 1
-    assert statuses(gateway, kept, doomed, globex) == [200, 200, 200]
-    small_home.revoke(doomed)
-    assert statuses(gateway, kept, doomed, globex) == [200, 401, 200]
-    assert say(small_home, 'session', 'revoke', 'globex', '--sub', 'bob', '--yes').code == DONE
-    assert statuses(gateway, kept, globex) == [200, 200]
-    assert say(small_home, 'session', 'revoke', 'globex', '--all', '--yes').code == DONE
-    assert statuses(gateway, kept, globex) == [200, 401]
-    os.unlink(small_home.filler)
-    assert say(small_home, 'session', 'create', 'acme', '--sub', 'someone').code == DONE
-    assert small_home.show(kept)['standing'] == 'live'

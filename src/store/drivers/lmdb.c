@@ -141,7 +141,8 @@ static lh_status run_change(void *self, const struct change *change, bool uses_r
     struct lh_lmdb_write write = {.work = work,
                                   .context = &copied,
                                   .pages = CHANGE_PAGES + record_pages,
-                                  .uses_reserve = uses_reserve};
+                                  .uses_reserve = uses_reserve,
+                                  .adds = change->row != NULL};
     return lh_lmdb_run_write(lmdb, &write);
 }
 

@@ -152,7 +152,7 @@ static lh_status run_once(struct lh_lmdb *lmdb, const struct lh_lmdb_write *writ
     lmdb->is_map_full = false;
     MDB_txn *txn;
     LH_TRY(begin_write(lmdb, &txn));
-    lh_status status = write->uses_reserve ? lh_ok() : lh_lmdb_check_room(lmdb, txn, write->pages);
+    lh_status status = write->uses_reserve ? lh_ok() : lh_lmdb_check_room(lmdb, txn, write);
     if (lh_is_ok(status)) {
         status = write->work(lmdb, txn, write->context);
     }

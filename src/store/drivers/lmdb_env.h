@@ -102,6 +102,7 @@ struct lh_lmdb_write {
     void *context;
     size_t pages;      /* that it may take */
     bool uses_reserve; /* revocations, and what frees space */
+    bool adds;         /* ends at the ceiling even if the map is larger: it may have been lowered */
 };
 
 /*

@@ -116,15 +116,17 @@ static uint64_t pages_between(uint64_t from_bytes, uint64_t to_bytes, uint64_t p
     return to_bytes > from_bytes ? (to_bytes - from_bytes) / page_bytes : 0;
 }
 
-lh_status lh_lmdb_check_room(struct lh_lmdb *lmdb, MDB_txn *txn, size_t pages)
+lh_status lh_lmdb_check_room(struct lh_lmdb *lmdb, MDB_txn *txn, const struct lh_lmdb_write *write)
 {
     MDB_envinfo state;
     LH_TRY(lh_lmdb_status(lmdb, mdb_env_info(lmdb->env, &state), "info"));
     uint64_t used_bytes = (state.me_last_pgno + 1) * lmdb->page_bytes;
-    uint64_t need = pages + lmdb->reserve_bytes / lmdb->page_bytes;
+    uint64_t need = write->pages + lmdb->reserve_bytes / lmdb->page_bytes;
     allocate(lmdb, used_bytes, need * lmdb->page_bytes);
 
-    uint64_t map_tail = pages_between(used_bytes, state.me_mapsize, lmdb->page_bytes);
+    bool is_lowered = write->adds && lmdb->ceiling_bytes < state.me_mapsize;
+    uint64_t limit_bytes = is_lowered ? lmdb->ceiling_bytes : state.me_mapsize;
+    uint64_t map_tail = pages_between(used_bytes, limit_bytes, lmdb->page_bytes);
     uint64_t disk_tail = pages_between(used_bytes, lmdb->allocated_bytes, lmdb->page_bytes);
     if (map_tail >= need && disk_tail >= need) {
         return lh_ok();

@@ -251,6 +251,7 @@ static void test_write_queue__counts_what_the_store_refuses(void **state)
     assert_int_equal(counts_of(fixture).touches_failed, 2);
     assert_int_equal(counts_of(fixture).urgent_made, 0);
     assert_int_equal(counts_of(fixture).urgent_failed, 1);
+    assert_status(counts_of(fixture).last_failure, LH_INVALID);
     lh_write_queue_free(fixture->queue);
     fixture->queue = NULL;
     lh_store_close(refusing);
