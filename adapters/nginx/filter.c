@@ -136,10 +136,10 @@ ngx_http_leasehold_is_cache_mixed(ngx_http_request_t *r, struct lh_decision *dec
 static ngx_int_t
 ngx_http_leasehold_refuse_cache(ngx_http_request_t *r)
 {
+    /* no decoded path in it: a line feed would begin a line of the client's own */
     ngx_log_error(NGX_LOG_ERR, r->connection->log, 0,
-                  "leasehold: the key of the response cache for \"%V\" has neither "
-                  "$leasehold_uid nor $leasehold_cache_key in it: it would mix tenants, "
-                  "answering 500", &r->uri);
+                  "leasehold: the key of the response cache has neither $leasehold_uid nor "
+                  "$leasehold_cache_key in it: it would mix tenants, answering 500");
 
     /* an error page could come out of the same cache */
     r->error_page = 1;

@@ -26,6 +26,15 @@ def test_a_key_without_identity_is_500_on_miss_and_hit(start, echo, acme, globex
     assert gateway.ask('/page', tenant='acme', session=globex).status == 401
 
 
+def test_a_path_writes_no_line_of_its_own_into_the_log(start, echo, acme, globex):
+    gateway = start('leasehold on; location / { proxy_pass $upstream; }', http=HTTP)
+    line = '2026/01/01%2000:00:00%20[error]%201%231:%20leasehold:%20audit%20session_revoked'
+    for tenant, session in (('acme', acme), ('globex', globex)):
+        assert gateway.ask(f'/page%0a{line}', tenant=tenant, session=session).status == 500
+    assert 'would mix tenants' in gateway.log_text()
+    assert not any(line.startswith('2026/01/01') for line in gateway.log_text().splitlines())
+
+
 def test_an_error_page_does_not_come_out_of_the_same_cache(start, echo, acme, globex):
     gateway = start('''leasehold on; error_page 500 502 = @again;
         location / { proxy_pass $upstream; }
