@@ -317,7 +317,9 @@ int main(int argc, char **argv)
         return (int)EXIT_UNAVAILABLE;
     }
     (void)umask(S_IRWXG | S_IRWXO);
+    /* A reader that left and a limit on file sizes are errors of a write, to be told. */
     (void)signal(SIGPIPE, SIG_IGN);
+    (void)signal(SIGXFSZ, SIG_IGN);
     openlog("leasehold", LOG_PID, LOG_AUTH);
     privileges_name_actor(actor);
     privileges_close_memory();

@@ -10,6 +10,7 @@
 #include <fcntl.h>
 #include <sys/file.h>
 #include <sys/stat.h>
+#include <sys/stat.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -21,6 +22,8 @@
 #define NS_PER_MS      1000000U
 /* 2020-01-01: a machine that believes an earlier date has no clock to judge sessions by. */
 #define EARLIEST_WALL_MS 1577836800000U
+/* The end of the year 9999: nothing overflows that is added to it. */
+#define LATEST_WALL_MS 253402300799999U
 
 static uint64_t read_system_clock(clockid_t id)
 {
@@ -46,12 +49,15 @@ static void close_descriptor(int *fd)
     }
 }
 
-/* Errors: ABSENT (no such file), CLOCK_DOWN. */
+/* Of a plain file: at a pipe one could wait for ever. Errors: ABSENT (none there), CLOCK_DOWN. */
 static lh_status read_small_file(int dir_fd, const char *path, char *out_text, size_t size,
                                  size_t *out_len)
 {
-    LH_CLEANUP(close_descriptor) int fd = openat(dir_fd, path, O_RDONLY | O_CLOEXEC);
+    LH_CLEANUP(close_descriptor)
+    int fd = openat(dir_fd, path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK);
     LH_ENSURE(fd >= 0, errno == ENOENT ? LH_ABSENT : LH_CLOCK_DOWN);
+    struct stat facts;
+    LH_ENSURE(fstat(fd, &facts) == 0 && S_ISREG(facts.st_mode), LH_CLOCK_DOWN);
     ssize_t len = read(fd, out_text, size);
     LH_ENSURE(len >= 0, LH_CLOCK_DOWN);
     *out_len = (size_t)len;
@@ -77,7 +83,7 @@ static lh_status parse_line(lh_slice line, const char boot_id[LH_BOOT_ID_BYTES],
     LH_ENSURE(line.ptr[LH_BOOT_ID_BYTES] == ' ' && line.ptr[line.len - 1] == '\n', LH_CLOCK_DOWN);
     lh_slice number = lh_slice_cut(line, LH_BOOT_ID_BYTES + 1, line.len - LH_BOOT_ID_BYTES - 2);
     uint64_t offset;
-    LH_ENSURE(lh_is_ok(lh_slice_parse_u64(number, INT64_MAX, &offset)), LH_CLOCK_DOWN);
+    LH_ENSURE(lh_is_ok(lh_slice_parse_u64(number, LATEST_WALL_MS, &offset)), LH_CLOCK_DOWN);
     *out_offset = (int64_t)offset;
     return lh_ok();
 }
@@ -110,7 +116,8 @@ static lh_status write_offset(int run_fd, const struct lh_host *host,
 {
     uint64_t wall_ms = wall_ms_of(host);
     uint64_t boot_ms = boot_ms_of(host);
-    LH_ENSURE(wall_ms >= EARLIEST_WALL_MS && wall_ms >= boot_ms, LH_CLOCK_DOWN);
+    LH_ENSURE(wall_ms >= EARLIEST_WALL_MS && wall_ms <= LATEST_WALL_MS && wall_ms >= boot_ms,
+              LH_CLOCK_DOWN);
     LH_CLEANUP(lh_buf_fini) struct lh_buf line = lh_buf_bounded(CLOCK_LINE_MAX);
     LH_TRY(lh_buf_add(&line, lh_slice_of(boot_id, LH_BOOT_ID_BYTES)));
     LH_TRY(lh_buf_add_format(&line, " %llu\n", (unsigned long long)(wall_ms - boot_ms)));

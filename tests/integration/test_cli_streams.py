@@ -2,6 +2,7 @@
 import json
 import os
 import random
+import resource
 import signal
 import subprocess
 import time
@@ -49,6 +50,22 @@ def test_with_a_closed_stdout_no_credential_lands_in_another_file(own_home):
                     assert b'__Host-lh-' not in file.read(), name
     assert say(own_home, 'tenant', 'list').code == DONE
     assert own_home.show(own_home.session('globex'))['standing'] == 'live'
+
+
+def limited(home, max_bytes, *arguments):
+    """A command that may write no file beyond so many bytes."""
+    return say(home, *arguments, preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_FSIZE, (max_bytes, max_bytes)))
+
+
+@pytest.mark.parametrize('arguments', [['session', 'create', 'acme', '--sub', 'alice'], ['key', 'rotate', 'acme'],
+                                       ['tenant', 'add', 'initech'], ['tenant', 'disable', 'acme', '--yes']], ids=' '.join)
+def test_a_limit_on_file_sizes_is_like_a_full_disk(own_home, arguments):
+    kept = own_home.session('acme'), own_home.session('globex')
+    for max_bytes in (0, 1, 4096, 20000):
+        said = limited(own_home, max_bytes, *arguments)
+        assert said.code == UNAVAILABLE and said.why.startswith('leasehold: ') and not said.out, (max_bytes, said)
+        assert [own_home.show(session)['standing'] for session in kept] == ['live', 'live']
+    assert say(own_home, *arguments).code == DONE
 
 
 def test_json_is_one_document_and_errors_go_to_stderr_too(own_home):

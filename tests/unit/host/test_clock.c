@@ -159,6 +159,8 @@ static void test_clock__nonsense_of_this_boot_is_refused_and_kept(void **state)
         " -1234567\n",
         " 99999999999999999999\n",
         " 9223372036854775808\n",
+        " 9223372036854775807\n",
+        " 253402300800000\n",
         " 1234567",
         " 1234567\n1234567\n",
         " 000000001700000000000000000000000000000000000000000\n",
@@ -175,6 +177,27 @@ static void test_clock__nonsense_of_this_boot_is_refused_and_kept(void **state)
         read_text(bench->clock_path, kept, sizeof(kept));
         assert_string_equal(kept, text);
     }
+}
+
+/* None of them is followed, waited for or replaced. */
+static void test_clock__a_link_a_pipe_and_a_directory_are_no_clock(void **state)
+{
+    struct bench *bench = *state;
+    struct lh_clock clock;
+    char target[96];
+    (void)snprintf(target, sizeof(target), "%s.target", bench->run_path);
+    write_clock_file(bench, "of another boot");
+    assert_int_equal(rename(bench->clock_path, target), 0);
+    assert_int_equal(symlink(target, bench->clock_path), 0);
+    assert_status(lh_clock_open(&bench->host, bench->run_path, &clock), LH_CLOCK_DOWN);
+    assert_int_equal(unlink(bench->clock_path), 0);
+    assert_int_equal(unlink(target), 0);
+    assert_int_equal(mkfifo(bench->clock_path, 0600), 0);
+    assert_status(lh_clock_open(&bench->host, bench->run_path, &clock), LH_CLOCK_DOWN);
+    assert_int_equal(unlink(bench->clock_path), 0);
+    assert_int_equal(mkdir(bench->clock_path, 0700), 0);
+    assert_status(lh_clock_open(&bench->host, bench->run_path, &clock), LH_CLOCK_DOWN);
+    assert_int_equal(rmdir(bench->clock_path), 0);
 }
 
 static void test_clock__a_machine_without_a_date_has_no_session_time(void **state)
@@ -317,6 +340,7 @@ int main(void)
         CLOCK_TEST(test_clock__another_boot_begins_anew),
         CLOCK_TEST(test_clock__an_empty_or_short_file_is_of_no_boot),
         CLOCK_TEST(test_clock__nonsense_of_this_boot_is_refused_and_kept),
+        CLOCK_TEST(test_clock__a_link_a_pipe_and_a_directory_are_no_clock),
         CLOCK_TEST(test_clock__a_machine_without_a_date_has_no_session_time),
         CLOCK_TEST(test_clock__a_missing_run_directory_is_clock_down),
         CLOCK_TEST(test_clock__a_file_that_cannot_be_read_is_never_replaced),
