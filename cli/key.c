@@ -32,15 +32,10 @@ lh_status run_key_list(struct run *run)
 lh_status run_key_rotate(struct run *run)
 {
     const struct arguments *arguments = &run->arguments;
-    bool is_all = has_option(arguments, OPTION_all);
-    bool is_node = has_option(arguments, OPTION_node);
-    if ((arguments->operand_count == 1) + is_all + is_node != 1) {
-        return run_fail(run, LH_INVALID, "name one of: TENANT, --all, --node");
-    }
     output_list_begin(&run->output, "keys", "no tenants");
-    if (is_all) {
+    if (has_option(arguments, OPTION_all)) {
         LH_TRY(lh_admin_key_rotate_all(run->admin, print_row, &run->output));
-    } else if (is_node) {
+    } else if (has_option(arguments, OPTION_node)) {
         LH_TRY(lh_admin_key_rotate_node(run->admin, print_row, &run->output));
     } else {
         LH_TRY(lh_admin_key_rotate(run->admin, operand(arguments, 0), print_row, &run->output));

@@ -169,6 +169,34 @@ static lh_status check_arguments(struct run *run, const struct command *command)
     return lh_ok();
 }
 
+/* Options by which one says what an act is about, in the place of an optional operand. */
+#define CHOICES (OPT(sub) | OPT(all) | OPT(node))
+
+/* Of what the act may be about exactly one is to be named, and before anybody is asked. */
+static lh_status check_choice(struct run *run, const struct command *command)
+{
+    const struct arguments *arguments = &run->arguments;
+    unsigned choices = command->options & CHOICES;
+    if (choices == 0 || command->operands_least == command->operands_most) {
+        return lh_ok();
+    }
+    size_t named = arguments->operand_count - command->operands_least;
+    char words[80] = "";
+    size_t len = 0;
+    for (size_t i = 0; i < OPTION_COUNT; i++) {
+        if ((choices & (1U << i)) != 0) {
+            named += arguments->counts[i];
+            len += (size_t)snprintf(words + len, sizeof(words) - len, ", --%s",
+                                    option_at((enum option_id)i)->name);
+        }
+    }
+    if (named != 1) {
+        return run_fail(run, LH_INVALID, "name one of: %s%s", strchr(command->operands, '['),
+                        words);
+    }
+    return lh_ok();
+}
+
 /* --- Asking ----------------------------------------------------------------------------------- */
 
 static lh_status ask(struct run *run, const struct command *command)
@@ -248,6 +276,7 @@ static lh_status run_command(struct run *run, const struct command *command, con
 {
     char path[PATH_MAX];
     LH_TRY(check_arguments(run, command));
+    LH_TRY(check_choice(run, command));
     if ((command->needs & NEEDS_NO_HOME) != 0) {
         return command->run(run);
     }

@@ -167,14 +167,10 @@ lh_status run_session_revoke(struct run *run)
     lh_slice tenant = operand(arguments, 0);
     lh_slice ref = operand(arguments, 1);
     lh_slice subject = option_value(arguments, OPTION_sub);
-    bool is_all = has_option(arguments, OPTION_all);
-    if ((ref.len > 0) + (subject.len > 0) + is_all != 1) {
-        return run_fail(run, LH_INVALID, "name one of: a session's REF, --sub SUBJECT, --all");
-    }
-    if (subject.len > 0) {
+    if (has_option(arguments, OPTION_sub)) {
         return revoke_user(run, tenant, subject);
     }
-    if (is_all) {
+    if (has_option(arguments, OPTION_all)) {
         LH_TRY(lh_admin_session_revoke_all(run->admin, tenant));
         print_revoked(run, "all sessions", LH_SLICE_EMPTY);
         return lh_ok();

@@ -31,6 +31,20 @@ def secret_of(made):
     return made['cookie'].split('=', 1)[1]
 
 
+@pytest.mark.parametrize('arguments', [
+    ['session', 'revoke', 'acme'], ['session', 'revoke', 'acme', 'REF', '--all'],
+    ['session', 'revoke', 'acme', '--sub', 'alice', '--all'], ['session', 'revoke', 'acme', '--sub', ''],
+    ['session', 'revoke', 'acme', ''], ['key', 'rotate'], ['key', 'rotate', 'acme', '--all'], ['key', 'rotate', '--node', '--all'],
+], ids=' '.join)
+def test_what_an_act_is_about_is_said_once_and_before_anybody_is_asked(own_home, arguments):
+    kept = own_home.session('acme')
+    for more in ([], ['--yes']):
+        if more or arguments[-1] != '':
+            said = say(own_home, *arguments, *more)
+            assert said.code == USAGE and 'yes' not in said.why, said
+    assert own_home.show(kept)['standing'] == 'live'
+
+
 def test_a_session_is_created_and_shown_without_its_secret(own_home):
     said = say_json(own_home, 'session', 'create', 'acme', '--sub', 'alice', '--role', 'admin', '--role', 'dev',
                     '--scope', 'a:read', '--group', 'staff', '--ttl', '3600')

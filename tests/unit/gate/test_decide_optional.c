@@ -177,6 +177,11 @@ static void test_optional__what_is_required_is_required_of_everybody(void **stat
     revoke_in_registry(all, &alice);
     assert_reason(visit_once(all, &policy, ACME_HOST, &alice), SESSION_REVOKED);
     assert_null(strstr(all->host.log, "passed_as"));
+    lh_slice scope = LH_SLICE_LITERAL("read");
+    policy.require_roles = (struct lh_gate_list){NULL, 0};
+    policy.require_scopes = (struct lh_gate_list){&scope, 1};
+    assert_reason(visit_once(all, &policy, ACME_HOST, NULL), NO_CREDENTIAL);
+    assert_reason(visit_once(all, &policy, ACME_HOST, &alice), SESSION_REVOKED);
 }
 
 /* --- Off -------------------------------------------------------------------------------------- */

@@ -335,6 +335,21 @@ static void test_preflight__of_any_other_origin_is_a_request_like_any_other(void
     }
 }
 
+static void test_preflight__where_nothing_is_decided_is_nobody_s_matter(void **state)
+{
+    struct installation *all = *state;
+    struct lh_gate_policy policy = any_policy();
+    policy.preflight = (struct lh_gate_list){&app_origin, 1};
+    policy.mode = LH_GATE_OFF;
+    struct sent sent;
+    sent_init(&sent, ACME_HOST);
+    sent.request.method = LH_SLICE_LITERAL("OPTIONS");
+    sent_add(&sent, "Origin", "https://app.partner.test");
+    sent_add(&sent, "Access-Control-Request-Method", "PUT");
+    assert_reason(sent_decide(&sent, all, &policy), OFF);
+    sent_fini(&sent);
+}
+
 static void test_preflight__must_look_like_one(void **state)
 {
     struct installation *all = *state;
@@ -389,6 +404,7 @@ int main(void)
         GATE_TEST(test_origin__is_judged_behind_the_session),
         GATE_TEST(test_preflight__of_a_listed_origin_is_answered_here),
         GATE_TEST(test_preflight__of_any_other_origin_is_a_request_like_any_other),
+        GATE_TEST(test_preflight__where_nothing_is_decided_is_nobody_s_matter),
         GATE_TEST(test_preflight__must_look_like_one),
         GATE_TEST(test_preflight__needs_no_home_and_no_tenant),
     };

@@ -61,6 +61,23 @@ static void test_decide__sources_must_agree(void **state)
     assert_answer(all, "nobody.example.test", "nobody", &alice, TENANT_UNKNOWN);
 }
 
+/* One host is two sources: a label below a base, and somebody's domain. */
+static void test_decide__a_label_and_a_domain_of_two_tenants_are_a_conflict(void **state)
+{
+    struct installation *all = *state;
+    struct visitor alice = sign_in_alice(all, &all->acme);
+    struct lh_gate_policy policy = any_policy();
+    lh_slice base = LH_SLICE_LITERAL("acme.test");
+    policy.base_domains = (struct lh_gate_list){&base, 1};
+    assert_reason(visit_once(all, &policy, "shop.acme.test", &alice), TENANT_CONFLICT);
+    policy.tenant_from = LH_GATE_TENANT_HOST;
+    assert_reason(visit_once(all, &policy, "shop.acme.test", &alice), OK);
+    base = LH_SLICE_LITERAL("test");
+    policy.tenant_from = LH_GATE_TENANT_HOST | LH_GATE_TENANT_SUBDOMAIN;
+    struct visitor bob = sign_in_alice(all, &all->globex);
+    assert_reason(visit_once(all, &policy, "globex.test", &bob), OK);
+}
+
 static void test_decide__malformed_tenants_are_400(void **state)
 {
     struct installation *all = *state;
@@ -117,6 +134,14 @@ static void test_decide__another_spelling_names_no_tenant(void **state)
         assert_reason(sent_decide(&sent, all, &policy), TENANT_MALFORMED);
         sent_fini(&sent);
     }
+    /* Where no header names a tenant, nor does this one. */
+    policy.tenant_from = LH_GATE_TENANT_SUBDOMAIN;
+    struct sent sent;
+    sent_init(&sent, "acme.example.test");
+    sent_add(&sent, names[0], "globex");
+    sent_add_cookie(&sent, &alice);
+    assert_reason(sent_decide(&sent, all, &policy), OK);
+    sent_fini(&sent);
 }
 
 static void test_decide__no_source_is_400(void **state)
@@ -275,6 +300,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         GATE_TEST(test_decide__each_source_names_the_tenant),
         GATE_TEST(test_decide__sources_must_agree),
+        GATE_TEST(test_decide__a_label_and_a_domain_of_two_tenants_are_a_conflict),
         GATE_TEST(test_decide__malformed_tenants_are_400),
         GATE_TEST(test_decide__a_tenant_named_twice_is_400),
         GATE_TEST(test_decide__a_tenant_named_in_two_spellings_is_400),
