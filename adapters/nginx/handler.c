@@ -130,7 +130,6 @@ ngx_http_leasehold_verdict_for(ngx_http_leasehold_visit_t *visit,
     verdict->request = record->request;
     verdict->request.path = ngx_http_leasehold_slice(visit->request->uri);
     ngx_memzero(&verdict->resume, sizeof(ngx_event_t));
-    lh_decision_init(&verdict->decision);
 
     if (ngx_http_leasehold_verdict_begin(verdict) != NGX_OK) {
         return NULL;

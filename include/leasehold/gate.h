@@ -180,12 +180,13 @@ LH_PUBLIC const char *lh_reason_text(enum lh_reason reason);
 LH_PUBLIC unsigned lh_reason_http_status(enum lh_reason reason);
 
 struct lh_header {
-    lh_slice name;
+    lh_slice name; /* of static storage */
     lh_slice value;
 };
 
-/* Most headers that a decision adds to a request or an answer. */
-#define LH_DECISION_HEADERS_MAX 16U
+/* Most headers that a decision adds to a request, and to an answer. */
+#define LH_DECISION_INJECT_MAX 12U
+#define LH_DECISION_ANSWER_MAX 8U
 
 /*
  * What a long-lived request (upgraded, streaming) must remember to be checked again.
@@ -212,9 +213,7 @@ struct lh_decision {
     lh_slice body;          /* of the answer, problem+json; same for every 401 */
     uint32_t retry_after_s; /* 0: no Retry-After */
 
-    struct lh_header inject[LH_DECISION_HEADERS_MAX]; /* into the request upstream */
     size_t inject_count;
-    struct lh_header answer[LH_DECISION_HEADERS_MAX]; /* into the answer, pass or refusal */
     size_t answer_count;
     bool is_private; /* the answer gets Cache-Control: private, no-store */
 
@@ -232,9 +231,13 @@ struct lh_decision {
     uint64_t time_us;   /* spent deciding, without waiting */
 
     struct lh_gate_watch watch; /* for long-lived requests; set when a session passed */
+
+    /* Filled up to their counts; what lies behind is not even zero. */
+    struct lh_header inject[LH_DECISION_INJECT_MAX]; /* into the request upstream */
+    struct lh_header answer[LH_DECISION_ANSWER_MAX]; /* into the answer, pass or refusal */
 };
 
-/* One request on its way through the steps; allocated from the request's memory. */
+/* One request on its way through the steps; the gate's, and gone when the decision is made. */
 struct lh_gate_call;
 
 /* A decision that refuses (UNDECIDED). */

@@ -24,6 +24,16 @@ void lh_buf_fini(struct lh_buf *buf)
     *buf = lh_buf_bounded(buf->max);
 }
 
+void lh_buf_wipe(struct lh_buf *buf, size_t kept_bytes)
+{
+    if (buf->cap > kept_bytes) {
+        lh_buf_fini(buf);
+    } else if (buf->ptr != NULL) {
+        lh_wipe(buf->ptr, buf->cap + NUL_BYTES);
+        buf->len = 0;
+    }
+}
+
 static size_t maximum(const struct lh_buf *buf)
 {
     return buf->max == 0 || buf->max > LH_BUF_MAX_BYTES ? LH_BUF_MAX_BYTES : buf->max;

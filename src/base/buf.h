@@ -60,6 +60,12 @@ static inline void lh_buf_clear(struct lh_buf *buf)
     buf->len = 0;
 }
 
+/*
+ * Wipes the content and keeps the memory for the next one, unless it has grown beyond kept_bytes.
+ * NULL is not accepted.
+ */
+void lh_buf_wipe(struct lh_buf *buf, size_t kept_bytes);
+
 /* What is written, borrowed until the next call on buf. */
 static inline lh_slice lh_buf_view(const struct lh_buf *buf)
 {

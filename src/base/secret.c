@@ -34,13 +34,31 @@ void lh_wipe(void *ptr, size_t len)
     }
 }
 
+/* A value of which the compiler knows nothing: it could stop at the first difference otherwise. */
+static uint64_t hide(uint64_t value)
+{
+    __asm__("" : "+r"(value));
+    return value;
+}
+
+static uint64_t word_at(const uint8_t *bytes)
+{
+    uint64_t word;
+    memcpy(&word, bytes, sizeof(word));
+    return word;
+}
+
 bool lh_secret_is_equal(const void *a, const void *b, size_t len)
 {
-    const volatile uint8_t *left = a;
-    const volatile uint8_t *right = b;
-    uint8_t difference = 0;
-    for (size_t i = 0; i < len; i++) {
-        difference |= (uint8_t)(left[i] ^ right[i]);
+    const uint8_t *left = a;
+    const uint8_t *right = b;
+    uint64_t difference = 0;
+    size_t at = 0;
+    for (; len - at >= sizeof(uint64_t); at += sizeof(uint64_t)) {
+        difference = hide(difference | (word_at(left + at) ^ word_at(right + at)));
+    }
+    for (; at < len; at++) {
+        difference = hide(difference | (uint64_t)(left[at] ^ right[at]));
     }
     return difference == 0;
 }

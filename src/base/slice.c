@@ -41,12 +41,29 @@ bool lh_slice_is_equal(lh_slice a, lh_slice b)
     return true;
 }
 
+/* ASCII capitals of eight bytes at once; bytes over 0x7f stay as they are. */
+static uint64_t lower_word(uint64_t word)
+{
+    const uint64_t ones = UINT64_MAX / 0xff; /* 1 in each byte */
+    uint64_t low_bits = word & (0x7f * ones);
+    uint64_t is_a_or_more = low_bits + (0x80 - 'A') * ones;
+    uint64_t is_more_than_z = low_bits + (0x7f - 'Z') * ones;
+    uint64_t is_capital = (is_a_or_more ^ is_more_than_z) & ~word & (0x80 * ones);
+    return word | is_capital >> 2; /* 0x20 */
+}
+
 bool lh_slice_is_equal_nocase(lh_slice a, lh_slice b)
 {
     if (a.len != b.len) {
         return false;
     }
-    for (size_t i = 0; i < a.len; i++) {
+    size_t i = 0;
+    for (; a.len - i >= sizeof(uint64_t); i += sizeof(uint64_t)) {
+        if (lower_word(word_at(a.ptr + i)) != lower_word(word_at(b.ptr + i))) {
+            return false;
+        }
+    }
+    for (; i < a.len; i++) {
         if (lower(a.ptr[i]) != lower(b.ptr[i])) {
             return false;
         }
@@ -107,71 +124,5 @@ lh_status lh_slice_parse_u64(lh_slice s, uint64_t max, uint64_t *out_value)
     }
     LH_ENSURE(value <= max, LH_TOO_LARGE);
     *out_value = value;
-    return lh_ok();
-}
-
-lh_status lh_cursor_view(struct lh_cursor *cursor, size_t len, lh_slice *out_view)
-{
-    LH_ENSURE(cursor->rest.len >= len, LH_MALFORMED);
-    *out_view = lh_slice_of(cursor->rest.ptr, len);
-    cursor->rest =
-        len == 0 ? cursor->rest : lh_slice_of(cursor->rest.ptr + len, cursor->rest.len - len);
-    return lh_ok();
-}
-
-lh_status lh_cursor_copy(struct lh_cursor *cursor, void *out_bytes, size_t len)
-{
-    lh_slice view;
-    LH_TRY(lh_cursor_view(cursor, len, &view));
-    if (len > 0) {
-        memcpy(out_bytes, view.ptr, len);
-    }
-    return lh_ok();
-}
-
-static lh_status take_number(struct lh_cursor *cursor, size_t width, uint64_t *out_value)
-{
-    lh_slice view;
-    LH_TRY(lh_cursor_view(cursor, width, &view));
-    uint64_t value = 0;
-    for (size_t i = 0; i < width; i++) {
-        value = (value << 8) | view.ptr[i];
-    }
-    *out_value = value;
-    return lh_ok();
-}
-
-lh_status lh_cursor_u8(struct lh_cursor *cursor, uint8_t *out_value)
-{
-    uint64_t value;
-    LH_TRY(take_number(cursor, sizeof(*out_value), &value));
-    *out_value = (uint8_t)value;
-    return lh_ok();
-}
-
-lh_status lh_cursor_u16(struct lh_cursor *cursor, uint16_t *out_value)
-{
-    uint64_t value;
-    LH_TRY(take_number(cursor, sizeof(*out_value), &value));
-    *out_value = (uint16_t)value;
-    return lh_ok();
-}
-
-lh_status lh_cursor_u32(struct lh_cursor *cursor, uint32_t *out_value)
-{
-    uint64_t value;
-    LH_TRY(take_number(cursor, sizeof(*out_value), &value));
-    *out_value = (uint32_t)value;
-    return lh_ok();
-}
-
-lh_status lh_cursor_u64(struct lh_cursor *cursor, uint64_t *out_value)
-{
-    return take_number(cursor, sizeof(*out_value), out_value);
-}
-
-lh_status lh_cursor_finish(const struct lh_cursor *cursor)
-{
-    LH_ENSURE(cursor->rest.len == 0, LH_MALFORMED);
     return lh_ok();
 }

@@ -7,7 +7,9 @@
 
 #include "base/status.h"
 
+#include <endian.h>
 #include <limits.h>
+#include <string.h>
 
 /* A slice over a string literal, without its NUL. */
 #define LH_SLICE_LITERAL(literal) ((lh_slice){(const uint8_t *)("" literal), sizeof(literal) - 1})
@@ -83,7 +85,8 @@ LH_MUST_USE lh_status lh_slice_parse_u64(lh_slice s, uint64_t max, uint64_t *out
 
 /*
  * Reads a wire or file format from front to back. A read that would pass the end fails with
- * MALFORMED and takes nothing. Integers are big-endian.
+ * MALFORMED and takes nothing. Integers are big-endian. Written out here, for every field of every
+ * record of every request comes through it.
  */
 struct lh_cursor {
     lh_slice rest; /* what is not read yet; borrowed */
@@ -95,19 +98,75 @@ static inline struct lh_cursor lh_cursor_over(lh_slice s)
     return (struct lh_cursor){s};
 }
 
-/* Takes one byte. Errors: MALFORMED. */
-LH_MUST_USE lh_status lh_cursor_u8(struct lh_cursor *cursor, uint8_t *out_value);
-/* Takes a 16-bit number. Errors: MALFORMED. */
-LH_MUST_USE lh_status lh_cursor_u16(struct lh_cursor *cursor, uint16_t *out_value);
-/* Takes a 32-bit number. Errors: MALFORMED. */
-LH_MUST_USE lh_status lh_cursor_u32(struct lh_cursor *cursor, uint32_t *out_value);
-/* Takes a 64-bit number. Errors: MALFORMED. */
-LH_MUST_USE lh_status lh_cursor_u64(struct lh_cursor *cursor, uint64_t *out_value);
 /* Takes len bytes as a view into the source. Errors: MALFORMED. */
-LH_MUST_USE lh_status lh_cursor_view(struct lh_cursor *cursor, size_t len, lh_slice *out_view);
+LH_MUST_USE static inline lh_status lh_cursor_view(struct lh_cursor *cursor, size_t len,
+                                                   lh_slice *out_view)
+{
+    if (cursor->rest.len < len) {
+        return lh_status_of(LH_MALFORMED);
+    }
+    *out_view = lh_slice_of(cursor->rest.ptr, len);
+    if (len > 0) {
+        cursor->rest = lh_slice_of(cursor->rest.ptr + len, cursor->rest.len - len);
+    }
+    return lh_ok();
+}
+
 /* Copies len bytes to out_bytes. Errors: MALFORMED. */
-LH_MUST_USE lh_status lh_cursor_copy(struct lh_cursor *cursor, void *out_bytes, size_t len);
+LH_MUST_USE static inline lh_status lh_cursor_copy(struct lh_cursor *cursor, void *out_bytes,
+                                                   size_t len)
+{
+    lh_slice view = LH_SLICE_EMPTY;
+    lh_status status = lh_cursor_view(cursor, len, &view);
+    if (lh_is_ok(status) && len > 0) {
+        memcpy(out_bytes, view.ptr, len);
+    }
+    return status;
+}
+
+/* Takes one byte. Errors: MALFORMED. */
+LH_MUST_USE static inline lh_status lh_cursor_u8(struct lh_cursor *cursor, uint8_t *out_value)
+{
+    return lh_cursor_copy(cursor, out_value, sizeof(*out_value));
+}
+
+/* Takes a 16-bit number. Errors: MALFORMED. */
+LH_MUST_USE static inline lh_status lh_cursor_u16(struct lh_cursor *cursor, uint16_t *out_value)
+{
+    uint16_t wire = 0;
+    lh_status status = lh_cursor_copy(cursor, &wire, sizeof(wire));
+    if (lh_is_ok(status)) {
+        *out_value = be16toh(wire);
+    }
+    return status;
+}
+
+/* Takes a 32-bit number. Errors: MALFORMED. */
+LH_MUST_USE static inline lh_status lh_cursor_u32(struct lh_cursor *cursor, uint32_t *out_value)
+{
+    uint32_t wire = 0;
+    lh_status status = lh_cursor_copy(cursor, &wire, sizeof(wire));
+    if (lh_is_ok(status)) {
+        *out_value = be32toh(wire);
+    }
+    return status;
+}
+
+/* Takes a 64-bit number. Errors: MALFORMED. */
+LH_MUST_USE static inline lh_status lh_cursor_u64(struct lh_cursor *cursor, uint64_t *out_value)
+{
+    uint64_t wire = 0;
+    lh_status status = lh_cursor_copy(cursor, &wire, sizeof(wire));
+    if (lh_is_ok(status)) {
+        *out_value = be64toh(wire);
+    }
+    return status;
+}
+
 /* OK if everything was read. Errors: MALFORMED. */
-LH_MUST_USE lh_status lh_cursor_finish(const struct lh_cursor *cursor);
+LH_MUST_USE static inline lh_status lh_cursor_finish(const struct lh_cursor *cursor)
+{
+    return lh_status_of(cursor->rest.len == 0 ? LH_OK : LH_MALFORMED);
+}
 
 #endif

@@ -119,11 +119,25 @@ lh_status lh_base64url_decode(lh_slice text, uint8_t *out_bytes, size_t max_byte
     return lh_ok();
 }
 
+/* Five bytes are eight characters. */
+static void write_base32_group(const uint8_t bytes[5], char out_text[8])
+{
+    uint64_t group = (uint64_t)bytes[0] << 32 | (uint32_t)bytes[1] << 24 |
+                     (uint32_t)bytes[2] << 16 | (uint32_t)bytes[3] << 8 | bytes[4];
+    for (unsigned i = 0; i < 8; i++) {
+        out_text[i] = base32_alphabet[group >> (35 - 5 * i) & 0x1f];
+    }
+}
+
 void lh_base32_write(lh_slice bytes, char *out_text)
 {
+    size_t at = 0;
+    for (; bytes.len - at >= 5; at += 5, out_text += 8) {
+        write_base32_group(bytes.ptr + at, out_text);
+    }
     uint32_t held = 0;
     unsigned held_bits = 0;
-    for (size_t i = 0; i < bytes.len; i++) {
+    for (size_t i = at; i < bytes.len; i++) {
         held = held << 8 | bytes.ptr[i];
         for (held_bits += 8; held_bits >= 5; held_bits -= 5) {
             *out_text++ = base32_alphabet[held >> (held_bits - 5) & 0x1f];

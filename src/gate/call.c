@@ -52,14 +52,14 @@ lh_status lh_call_header(const struct lh_gate_call *call, enum lh_header_kind ki
 void lh_call_inject(struct lh_gate_call *call, lh_slice name, lh_slice value)
 {
     struct lh_decision *decision = call->decision;
-    LH_BUG_IF(decision->inject_count == LH_DECISION_HEADERS_MAX);
+    LH_BUG_IF(decision->inject_count == LH_DECISION_INJECT_MAX);
     decision->inject[decision->inject_count++] = (struct lh_header){name, value};
 }
 
 void lh_call_answer(struct lh_gate_call *call, lh_slice name, lh_slice value)
 {
     struct lh_decision *decision = call->decision;
-    LH_BUG_IF(decision->answer_count == LH_DECISION_HEADERS_MAX);
+    LH_BUG_IF(decision->answer_count == LH_DECISION_ANSWER_MAX);
     decision->answer[decision->answer_count++] = (struct lh_header){name, value};
 }
 
@@ -166,10 +166,10 @@ static lh_status delete_cookies(struct lh_gate_call *call)
 static lh_status anonymous_cache_key(struct lh_gate_call *call, lh_slice *out_key)
 {
     void *memory;
-    LH_TRY(lh_call_alloc(call, sizeof(call->uid_text) + 1, &memory));
-    memcpy(memory, call->uid_text, sizeof(call->uid_text));
-    ((char *)memory)[sizeof(call->uid_text)] = ':';
-    *out_key = lh_slice_of(memory, sizeof(call->uid_text) + 1);
+    LH_TRY(lh_call_alloc(call, sizeof(call->texts->uid) + 1, &memory));
+    memcpy(memory, call->texts->uid, sizeof(call->texts->uid));
+    ((char *)memory)[sizeof(call->texts->uid)] = ':';
+    *out_key = lh_slice_of(memory, sizeof(call->texts->uid) + 1);
     return lh_ok();
 }
 

@@ -17,6 +17,8 @@ struct lh_gate {
     struct lh_tenant_uid nobody;
     struct lh_siphash_key hash_key; /* of context keys; random */
     struct lh_refusal_log log;
+    struct lh_gate_call *idle; /* owned: calls that are over, with their buffers, for the next */
+    size_t idle_count;
 };
 
 /* What a step says to the one who runs the table. */
@@ -39,16 +41,27 @@ struct lh_call_cookies {
 #define LH_TRACEPARENT_BYTES 55U
 #define LH_REQUEST_ID_BYTES  32U
 
+/* Texts of fixed size that the decision points to: in request memory, as long-lived as it. */
+struct lh_call_texts {
+    struct lh_tenant_id tenant_id;
+    char uid[LH_TENANT_UID_TEXT_BYTES];
+    struct lh_session_ref ref;
+    char traceparent[LH_TRACEPARENT_BYTES];
+    char request_id[LH_REQUEST_ID_BYTES]; /* begins with NUL until it is made */
+};
+
 /*
- * One request. Allocated from the request's memory and as long-lived, so that texts of fixed
- * size which the decision points to lie in here.
+ * One request until it is decided. The same few are used again and again: their memory is warm,
+ * and so is that of their buffers. Nothing of a request is left in one that is idle.
  */
 struct lh_gate_call {
     uint32_t magic;
+    struct lh_gate_call *next_idle;
     struct lh_gate *gate; /* NULL: the home cannot be used */
     const struct lh_gate_policy *policy;
     const struct lh_request *request;
     struct lh_decision *decision;
+    struct lh_call_texts *texts;
     void (*wake)(void *context);
     void *wake_context;
 
@@ -65,8 +78,6 @@ struct lh_gate_call {
     struct lh_tenant *tenant;    /* one reference; NULL while unknown */
     enum lh_reason tenant_fault; /* OK, or why a credential will not help */
     bool is_host_named;          /* host or subdomain names the tenant */
-    struct lh_tenant_id tenant_id;
-    char uid_text[LH_TENANT_UID_TEXT_BYTES];
 
     /* read_credential, verify_credential */
     struct lh_call_cookies cookies;
@@ -87,11 +98,7 @@ struct lh_gate_call {
     const struct lh_principal *principal;
 
     /* check_policy, inject_context */
-    lh_slice scope;      /* granted scopes, in request memory */
-    uint64_t scope_hash; /* of tenant id and scope */
-    struct lh_session_ref ref;
-    char traceparent[LH_TRACEPARENT_BYTES];
-    char request_id[LH_REQUEST_ID_BYTES]; /* begins with NUL until it is made */
+    lh_slice scope; /* granted scopes, in request memory */
 };
 
 /* Memory as long-lived as the request. Errors: NO_MEMORY. */

@@ -13,6 +13,12 @@
 
 #define GATE_MAGIC 0x67617465U
 #define CALL_MAGIC 0x67636c6cU
+#define IDLE_MAGIC 0x6769646cU
+
+/* Calls kept for the next requests. More are under way only while many wait for keys. */
+#define IDLE_CALLS_MAX 32U
+/* What a buffer of an idle call may have grown to: records are half a KiB, states may be 64. */
+#define IDLE_BUFFER_MAX_BYTES ((size_t)4096)
 
 /* How often a call may begin again because the tenant changed under it. */
 #define RESTARTS_MAX 3U
@@ -41,6 +47,70 @@ static const struct step steps[] = {
 const char *lh_call_step_name(const struct lh_gate_call *call)
 {
     return call->step < STEP_COUNT ? steps[call->step].name : "";
+}
+
+/* --- Calls ------------------------------------------------------------------------------------ */
+
+/* Gives back all that a call holds, and forgets what it found out; buffers stay, wiped. */
+static void release(struct lh_gate_call *call)
+{
+    lh_tenant_unref(call->tenant);
+    call->tenant = NULL;
+    lh_loaded_session_wipe(&call->loaded, IDLE_BUFFER_MAX_BYTES);
+    lh_buf_wipe(&call->plain, IDLE_BUFFER_MAX_BYTES);
+    lh_buf_wipe(&call->state, IDLE_BUFFER_MAX_BYTES);
+    lh_wipe(&call->raw, sizeof(call->raw));
+    lh_handle_fini(&call->handle);
+    call->has_lease = false;
+    call->has_credential = false;
+    call->is_opened = false;
+    call->cold_deadline_ms = 0;
+    call->cached = NULL;
+    call->header = NULL;
+    call->principal = NULL;
+}
+
+static void free_call(struct lh_gate_call *call)
+{
+    lh_loaded_session_fini(&call->loaded);
+    lh_buf_fini(&call->plain);
+    lh_buf_fini(&call->state);
+    call->magic = 0;
+    free(call);
+}
+
+/* A call to begin with: an idle one, or a new one. returns: NULL when there is no memory. */
+static struct lh_gate_call *take_call(struct lh_gate *gate, const struct lh_request *request)
+{
+    if (gate == NULL) {
+        return request->alloc(request->memory, sizeof(struct lh_gate_call));
+    }
+    LH_MAGIC_CHECK(gate, GATE_MAGIC);
+    struct lh_gate_call *call = gate->idle;
+    if (call == NULL) {
+        return calloc(1, sizeof(*call));
+    }
+    LH_MAGIC_CHECK(call, IDLE_MAGIC);
+    gate->idle = call->next_idle;
+    gate->idle_count--;
+    return call;
+}
+
+/* Ends a call's life for its request. What holds no gate lies in request memory. */
+static void give_back(struct lh_gate_call *call)
+{
+    struct lh_gate *gate = call->gate;
+    release(call);
+    if (gate == NULL) {
+        call->magic = 0;
+    } else if (gate->idle_count == IDLE_CALLS_MAX) {
+        free_call(call);
+    } else {
+        call->magic = IDLE_MAGIC;
+        call->next_idle = gate->idle;
+        gate->idle = call;
+        gate->idle_count++;
+    }
 }
 
 /* --- Life ------------------------------------------------------------------------------------- */
@@ -85,6 +155,11 @@ void lh_gate_free(struct lh_gate *gate)
         return;
     }
     LH_MAGIC_CHECK(gate, GATE_MAGIC);
+    while (gate->idle != NULL) {
+        struct lh_gate_call *call = gate->idle;
+        gate->idle = call->next_idle;
+        free_call(call);
+    }
     lh_wipe(gate, sizeof(*gate));
     free(gate);
 }
@@ -98,30 +173,10 @@ static uint64_t monotonic_us(void)
     return (uint64_t)now.tv_sec * 1000000U + (uint64_t)now.tv_nsec / 1000U;
 }
 
-/* Gives back all that a call holds beside request memory, and what it found out. */
-static void release(struct lh_gate_call *call)
-{
-    lh_tenant_unref(call->tenant);
-    call->tenant = NULL;
-    lh_loaded_session_fini(&call->loaded);
-    lh_buf_fini(&call->plain);
-    lh_buf_fini(&call->state);
-    lh_wipe(&call->raw, sizeof(call->raw));
-    lh_handle_fini(&call->handle);
-    call->has_lease = false;
-    call->has_credential = false;
-    call->is_opened = false;
-    call->cold_deadline_ms = 0;
-    call->cached = NULL;
-    call->header = NULL;
-    call->principal = NULL;
-}
-
 static lh_status finish(struct lh_gate_call *call)
 {
     lh_call_redirect_to_signin(call);
-    release(call);
-    call->step = STEP_COUNT;
+    give_back(call);
     return lh_ok();
 }
 
@@ -178,22 +233,38 @@ static lh_status run(struct lh_gate_call *call)
 
 /* --- For adapters ----------------------------------------------------------------------------- */
 
-static void init_call(struct lh_gate_call *call, struct lh_gate *gate,
-                      const struct lh_gate_policy *policy, const struct lh_request *request,
-                      struct lh_decision *decision)
+/* All but the buffers begins anew. */
+static void init_call(struct lh_gate_call *call, struct lh_gate *gate)
 {
+    struct lh_buf bytes = gate == NULL ? LH_BUF_EMPTY : call->loaded.bytes;
+    struct lh_buf plain = gate == NULL ? LH_BUF_EMPTY : call->plain;
+    struct lh_buf state = gate == NULL ? LH_BUF_EMPTY : call->state;
     memset(call, 0, sizeof(*call));
     call->magic = CALL_MAGIC;
     call->gate = gate;
-    call->policy = policy;
-    call->request = request;
-    call->decision = decision;
-    call->loaded = LH_LOADED_SESSION_EMPTY;
+    call->loaded.bytes = bytes;
+    call->plain = plain;
+    call->state = state;
     if (gate != NULL) {
-        LH_MAGIC_CHECK(gate, GATE_MAGIC);
         call->began_boot_ms = lh_clock_boot_ms(gate->parts.clock);
         call->now_ms = lh_clock_at(gate->parts.clock, call->began_boot_ms);
     }
+}
+
+/* Errors: NO_MEMORY. */
+static lh_status begin_call(struct lh_gate *gate, const struct lh_request *request,
+                            struct lh_gate_call **out_call)
+{
+    struct lh_call_texts *texts = request->alloc(request->memory, sizeof(*texts));
+    LH_ENSURE(texts != NULL, LH_NO_MEMORY);
+    texts->request_id[0] = '\0';
+    struct lh_gate_call *call = take_call(gate, request);
+    LH_ENSURE(call != NULL, LH_NO_MEMORY);
+    init_call(call, gate);
+    call->request = request;
+    call->texts = texts;
+    *out_call = call;
+    return lh_ok();
 }
 
 lh_status lh_gate_decide(struct lh_gate *gate, const struct lh_gate_policy *policy,
@@ -202,12 +273,13 @@ lh_status lh_gate_decide(struct lh_gate *gate, const struct lh_gate_policy *poli
                          struct lh_gate_call **out_call)
 {
     lh_decision_init(decision);
-    struct lh_gate_call *call = request->alloc(request->memory, sizeof(*call));
-    if (call == NULL) {
+    struct lh_gate_call *call;
+    if (!lh_is_ok(begin_call(gate, request, &call))) {
         lh_decision_refuse(decision, LH_REASON_INTERNAL);
         return lh_ok();
     }
-    init_call(call, gate, policy, request, decision);
+    call->policy = policy;
+    call->decision = decision;
     call->wake = wake;
     call->wake_context = context;
     lh_status status = run(call);
@@ -241,6 +313,5 @@ void lh_gate_cancel(struct lh_gate_call *call)
     }
     LH_MAGIC_CHECK(call, CALL_MAGIC);
     lh_op_cancel(&call->op);
-    release(call);
-    call->step = STEP_COUNT;
+    give_back(call);
 }

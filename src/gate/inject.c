@@ -22,15 +22,15 @@
 lh_status lh_call_name_session(struct lh_gate_call *call)
 {
     struct lh_decision *decision = call->decision;
-    lh_session_ref_write(call->header->bucket, &call->header->lease, &call->ref);
-    decision->session_ref = lh_slice_of(call->ref.text, call->ref.len);
+    lh_session_ref_write(call->header->bucket, &call->header->lease, &call->texts->ref);
+    decision->session_ref = lh_slice_of(call->texts->ref.text, call->texts->ref.len);
     bool has_subject = call->principal->subject.len > 0;
     lh_slice who = has_subject ? call->principal->subject : decision->session_ref;
-    size_t front = sizeof(call->uid_text) + 1;
+    size_t front = sizeof(call->texts->uid) + 1;
     void *memory;
     LH_TRY(lh_call_alloc(call, front + who.len, &memory));
     char *key = memory;
-    memcpy(key, call->uid_text, sizeof(call->uid_text));
+    memcpy(key, call->texts->uid, sizeof(call->texts->uid));
     key[front - 1] = has_subject ? KEY_OF_SUBJECT : KEY_OF_REFERENCE;
     memcpy(key + front, who.ptr, who.len);
     decision->cache_key = lh_slice_of(key, front + who.len);

@@ -34,7 +34,7 @@ static lh_slice body_of(unsigned http_status)
 
 void lh_decision_init(struct lh_decision *decision)
 {
-    memset(decision, 0, sizeof(*decision));
+    memset(decision, 0, offsetof(struct lh_decision, inject));
     lh_decision_refuse(decision, LH_REASON_UNDECIDED);
 }
 

@@ -162,10 +162,10 @@ static void adopt(struct lh_gate_call *call, const struct claims *claims)
     call->tenant = lh_tenant_ref(tenant);
     call->tenant_fault =
         tenant->state == LH_TENANT_ACTIVE ? LH_REASON_OK : LH_REASON_TENANT_DISABLED;
-    call->tenant_id = tenant->id;
-    lh_tenant_uid_write(&tenant->uid, call->uid_text);
-    call->decision->tenant = lh_tenant_id_view(&call->tenant_id);
-    call->decision->uid = lh_slice_of(call->uid_text, sizeof(call->uid_text));
+    call->texts->tenant_id = tenant->id;
+    lh_tenant_uid_write(&tenant->uid, call->texts->uid);
+    call->decision->tenant = lh_tenant_id_view(&call->texts->tenant_id);
+    call->decision->uid = lh_slice_of(call->texts->uid, sizeof(call->texts->uid));
 }
 
 enum lh_step_flow lh_step_find_tenant(struct lh_gate_call *call)

@@ -7,6 +7,8 @@
  */
 #include "gate/call.h"
 
+#include "codec/hex.h"
+
 #include "base/banned.h"
 
 #define TRACE_ID_BYTES  16U
@@ -70,46 +72,51 @@ static bool find_tracestate(const struct lh_gate_call *call, lh_slice *out_value
     return true;
 }
 
-static void write_hex(const uint8_t *bytes, size_t len, char *out_text)
-{
-    static const char digits[] = "0123456789abcdef";
-    for (size_t i = 0; i < len; i++) {
-        out_text[2 * i] = digits[bytes[i] >> 4];
-        out_text[2 * i + 1] = digits[bytes[i] & 15];
-    }
-}
-
 lh_status lh_call_choose_request_id(struct lh_gate_call *call, lh_slice *out_id)
 {
     if (call->request->request_id.len > 0 || call->gate == NULL) {
         *out_id = call->request->request_id;
         return lh_ok();
     }
-    if (call->request_id[0] == '\0') {
+    if (call->texts->request_id[0] == '\0') {
         uint8_t bytes[LH_REQUEST_ID_BYTES / 2];
         LH_TRY(lh_random(call->gate->parts.crypto, bytes, sizeof(bytes)));
-        write_hex(bytes, sizeof(bytes), call->request_id);
+        bytes[0] |= 1U; /* it may become a trace's id, and of zeros only it would be none */
+        lh_hex_write(LH_SLICE_OF(bytes), call->texts->request_id);
     }
-    *out_id = lh_slice_of(call->request_id, sizeof(call->request_id));
+    *out_id = lh_slice_of(call->texts->request_id, sizeof(call->texts->request_id));
+    return lh_ok();
+}
+
+/* Whether the request's id can name a trace: one that was made here can. */
+static bool is_fit_for_trace(const struct lh_gate_call *call, lh_slice request_id)
+{
+    return request_id.ptr == (const uint8_t *)call->texts->request_id ||
+           (request_id.len == 2 * TRACE_ID_BYTES && is_id(request_id));
+}
+
+/* Random bytes that are not all zero, as text. Errors: CRYPTO. */
+static lh_status write_fresh_id(const struct lh_gate_call *call, size_t bytes_len, char *out_text)
+{
+    uint8_t fresh[TRACE_ID_BYTES];
+    LH_TRY(lh_random(call->gate->parts.crypto, fresh, bytes_len));
+    fresh[0] |= 1U;
+    lh_hex_write(lh_slice_of(fresh, bytes_len), out_text);
     return lh_ok();
 }
 
 /* Begins a trace, named by the request's id where that is fit for it. */
 static lh_status begin_trace(struct lh_gate_call *call, lh_slice request_id)
 {
-    uint8_t fresh[TRACE_ID_BYTES + PARENT_ID_BYTES];
-    LH_TRY(lh_random(call->gate->parts.crypto, fresh, sizeof(fresh)));
-    fresh[TRACE_ID_BYTES] |= 1U; /* an id of zeros only would be none */
-    fresh[0] |= 1U;
-    char *text = call->traceparent;
+    char *text = call->texts->traceparent;
     memcpy(text, "00-", TRACE_ID_AT);
-    if (request_id.len == 2 * TRACE_ID_BYTES && is_id(request_id)) {
+    if (is_fit_for_trace(call, request_id)) {
         memcpy(text + TRACE_ID_AT, request_id.ptr, request_id.len);
     } else {
-        write_hex(fresh, TRACE_ID_BYTES, text + TRACE_ID_AT);
+        LH_TRY(write_fresh_id(call, TRACE_ID_BYTES, text + TRACE_ID_AT));
     }
     text[PARENT_ID_AT - 1] = '-';
-    write_hex(fresh + TRACE_ID_BYTES, PARENT_ID_BYTES, text + PARENT_ID_AT);
+    LH_TRY(write_fresh_id(call, PARENT_ID_BYTES, text + PARENT_ID_AT));
     memcpy(text + FLAGS_AT - 1, "-01", 3);
     return lh_ok();
 }
@@ -127,7 +134,7 @@ static lh_status inject_traceparent(struct lh_gate_call *call, lh_slice request_
     if (call->gate != NULL) {
         LH_TRY(begin_trace(call, request_id));
         lh_call_inject(call, LH_SLICE_LITERAL("traceparent"),
-                       lh_slice_of(call->traceparent, sizeof(call->traceparent)));
+                       lh_slice_of(call->texts->traceparent, sizeof(call->texts->traceparent)));
     }
     return lh_ok();
 }

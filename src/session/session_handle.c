@@ -3,6 +3,8 @@
  */
 #include "session/session_handle.h"
 
+#include "codec/hex.h"
+
 #include "base/banned.h"
 
 /* What the MAC covers: all that stands before it. */
@@ -144,11 +146,9 @@ lh_status lh_session_ref_parse(lh_slice text, uint16_t *out_bucket, struct lh_le
 void lh_cookie_suffixed_name(const struct lh_tenant_uid *uid,
                              char out_name[LH_COOKIE_SUFFIXED_NAME_BYTES])
 {
-    char text[LH_TENANT_UID_TEXT_BYTES];
-    lh_tenant_uid_write(uid, text);
     const size_t stem = sizeof(LH_COOKIE_NAME) - 1;
     memcpy(out_name, LH_COOKIE_NAME "-", stem + 1);
-    memcpy(out_name + stem + 1, text, NAME_SUFFIX_BYTES);
+    lh_hex_write(lh_slice_of(uid->bytes, NAME_SUFFIX_BYTES / 2), out_name + stem + 1);
 }
 
 bool lh_cookie_is_ours(lh_slice name)

@@ -49,6 +49,14 @@ void lh_loaded_session_fini(struct lh_loaded_session *loaded)
     }
 }
 
+void lh_loaded_session_wipe(struct lh_loaded_session *loaded, size_t kept_bytes)
+{
+    lh_buf_wipe(&loaded->bytes, kept_bytes);
+    struct lh_buf bytes = loaded->bytes;
+    *loaded = LH_LOADED_SESSION_EMPTY;
+    loaded->bytes = bytes;
+}
+
 /* --- What a load leaves to be written --------------------------------------------------------- */
 
 /* Best effort: what fails is counted by the queue, and the next load tries again. */

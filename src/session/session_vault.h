@@ -64,6 +64,9 @@ struct lh_loaded_session {
 /* Wipes and frees; accepts an empty one. */
 void lh_loaded_session_fini(struct lh_loaded_session *loaded);
 
+/* The same, but keeps memory of at most kept_bytes for the next load. */
+void lh_loaded_session_wipe(struct lh_loaded_session *loaded, size_t kept_bytes);
+
 /*
  * Loads the session of a verified handle and judges all that needs no key: the place answers for
  * itself, tombstone, quarantine, the secret, absolute and idle end.

@@ -4,6 +4,8 @@
  */
 #include "tenant/tenant_id.h"
 
+#include "codec/hex.h"
+
 #include "base/banned.h"
 
 /* A name that no new tenant may take. */
@@ -120,11 +122,7 @@ bool lh_tenant_uid_is_equal(const struct lh_tenant_uid *a, const struct lh_tenan
 
 void lh_tenant_uid_write(const struct lh_tenant_uid *uid, char *out_text)
 {
-    static const char digits[] = "0123456789abcdef";
-    for (size_t i = 0; i < LH_TENANT_UID_BYTES; i++) {
-        out_text[2 * i] = digits[uid->bytes[i] >> 4];
-        out_text[2 * i + 1] = digits[uid->bytes[i] & 15];
-    }
+    lh_hex_write(lh_tenant_uid_view(uid), out_text);
 }
 
 /* The digit's value, or 16 when it is none. */

@@ -78,7 +78,7 @@ static uint8_t *make_input_stream(void)
 
 static lh_slice read_opaque(struct lh_cursor *inputs)
 {
-    uint8_t len;
+    uint8_t len = 0;
     lh_slice bytes;
     assert_ok(lh_cursor_u8(inputs, &len));
     assert_ok(lh_cursor_view(inputs, len, &bytes));

@@ -73,6 +73,44 @@ static void test_waiting__many_wait_for_one_fetch(void **state)
     sent_fini(&second);
 }
 
+/* More than the gate keeps for later; ended in another order than begun. */
+static void test_waiting__more_at_once_than_are_kept_are_each_answered_as_their_own(void **state)
+{
+    enum { CROWD = 40 };
+    struct installation *all = *state;
+    struct lh_gate_policy policy = any_policy();
+    struct visitor visitors[2] = {
+        sign_in_alice(all, &all->acme),
+        sign_in(all, &all->acme, &(struct visit){.subject = "bob"}),
+    };
+    struct sent *crowd = calloc(CROWD, sizeof(*crowd));
+    assert_non_null(crowd);
+    for (unsigned round = 0; round < 2; round++) {
+        begin_cold(&crowd[0], all, &visitors[0], &policy);
+        for (unsigned i = 1; i < CROWD; i++) {
+            sent_init(&crowd[i], ACME_HOST);
+            sent_add_cookie(&crowd[i], &visitors[i % 2]);
+            sent_begin(&crowd[i], all, &policy);
+        }
+        (void)fake_host_run(&all->host, LH_LANE_FETCH);
+        for (unsigned i = 0; i < CROWD; i += 4) {
+            lh_gate_cancel(crowd[i].call);
+            sent_fini(&crowd[i]);
+        }
+        for (unsigned i = CROWD; i-- > 0;) {
+            if (i % 4 != 0) {
+                assert_ok(lh_gate_continue(crowd[i].call));
+                assert_string_equal(sent_injected(&crowd[i], "X-Session-Subject"),
+                                    i % 2 == 0 ? "alice" : "bob");
+                sent_fini(&crowd[i]);
+            }
+        }
+        assert_reason(visit_once(all, &policy, ACME_HOST, NULL), NO_CREDENTIAL);
+        assert_reason(visit_once(all, &policy, ACME_HOST, &visitors[1]), OK);
+    }
+    free(crowd);
+}
+
 static void test_waiting__gives_up_when_its_time_is_over(void **state)
 {
     struct installation *all = *state;
@@ -328,6 +366,7 @@ int main(void)
         GATE_TEST(test_waiting__passes_when_the_key_is_there),
         GATE_TEST(test_waiting__with_the_state_as_well),
         GATE_TEST(test_waiting__many_wait_for_one_fetch),
+        GATE_TEST(test_waiting__more_at_once_than_are_kept_are_each_answered_as_their_own),
         GATE_TEST(test_waiting__gives_up_when_its_time_is_over),
         GATE_TEST(test_waiting__dies_with_its_request),
         GATE_TEST(test_waiting__believes_no_session_that_was_revoked_meanwhile),
