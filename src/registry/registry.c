@@ -5,6 +5,7 @@
 
 #include "base/bug.h"
 #include "registry/row_codec.h"
+#include "store/drivers/lmdb_file.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -161,15 +162,13 @@ lh_status lh_registry_create(const struct lh_registry_options *options,
 
 /* --- Opening ---------------------------------------------------------------------------------- */
 
-/* LMDB would make an empty environment where none is. */
-static lh_status check_is_there(const char *path)
+/*
+ * LMDB would make an empty environment where none is, and die of a file that is cut short: all
+ * workers of the machine would, at each start.
+ */
+static lh_status check_is_whole(const char *path)
 {
-    LH_CLEANUP(close_descriptor) int dir_fd = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-    LH_ENSURE(dir_fd >= 0, LH_REGISTRY_DOWN);
-    struct stat file;
-    LH_ENSURE(fstatat(dir_fd, "data.mdb", &file, AT_SYMLINK_NOFOLLOW) == 0 &&
-                  S_ISREG(file.st_mode) && file.st_size > 0,
-              LH_REGISTRY_DOWN);
+    LH_ENSURE(lh_is_ok(lh_lmdb_check_tree(path)), LH_REGISTRY_DOWN);
     return lh_ok();
 }
 
@@ -196,7 +195,7 @@ static lh_status open_counters(struct lh_registry *registry, const char *counter
 lh_status lh_registry_open(const struct lh_registry_options *options,
                            struct lh_registry **out_registry)
 {
-    LH_TRY(check_is_there(options->path));
+    LH_TRY(check_is_whole(options->path));
     LH_CLEANUP(fini_registry) struct lh_registry *registry = NULL;
     LH_TRY(new_registry(options, &registry));
     LH_TRY(lh_registry_env_open(registry, options->path, false));

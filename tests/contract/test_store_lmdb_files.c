@@ -260,6 +260,7 @@ static void test_lmdb_open__refuses_damaged_heads(void **state)
         {80, "\xff\xff\xff\xff\xff\xff\xff\x0f", 8},  /* root far behind the end */
         {128, "\xff\xff\xff\xff\xff\xff\xff\x0f", 8}, /* the other root */
         {136, "\xff\xff\xff\xff\xff\xff\xff\xff", 8}, /* last page */
+        {136, "\0\0\x40\0\0\0\0\0", 8},               /* the same, just behind the map */
         {4096 + 16, "????", 4},                       /* second head */
         {4096 + 40, "\0\x20\0\0", 4},                 /* two sizes of pages */
     };

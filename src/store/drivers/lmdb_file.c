@@ -141,6 +141,8 @@ static lh_status read_meta(int fd, uint64_t offset, struct meta_page *out_meta)
               LH_STORE_DOWN);
     LH_ENSURE(is_page_size(out_meta->trees[0].pad), LH_STORE_DOWN);
     LH_ENSURE(out_meta->last_page < (UINT64_MAX >> 17), LH_STORE_DOWN);
+    /* A file is lengthened to its last page: a damaged number may not fill the disk. */
+    LH_ENSURE(out_meta->last_page < out_meta->map_bytes / out_meta->trees[0].pad, LH_STORE_DOWN);
     LH_ENSURE(is_inside(out_meta, &out_meta->trees[0]) && is_inside(out_meta, &out_meta->trees[1]),
               LH_STORE_DOWN);
     return lh_ok();
@@ -190,6 +192,16 @@ static lh_status check_content(int fd)
     return lengthen(fd, (newest.last_page + 1) * newest.trees[0].pad);
 }
 
+/* Errors: STORE_DOWN, NO_SPACE. */
+static lh_status open_and_check(const char *path)
+{
+    int fd = open(path, O_RDWR | O_CLOEXEC | O_NOFOLLOW);
+    LH_ENSURE(fd >= 0, LH_STORE_DOWN);
+    lh_status content = check_content(fd);
+    (void)close(fd);
+    return content;
+}
+
 static lh_status check_tree_file(const char *path, bool may_create)
 {
     struct stat status;
@@ -199,11 +211,7 @@ static lh_status check_tree_file(const char *path, bool may_create)
         return lh_status_of(may_create ? LH_OK : LH_STORE_DOWN);
     }
     LH_TRY(checked);
-    int fd = open(path, O_RDWR | O_CLOEXEC | O_NOFOLLOW);
-    LH_ENSURE(fd >= 0, LH_STORE_DOWN);
-    lh_status content = check_content(fd);
-    (void)close(fd);
-    return content;
+    return open_and_check(path);
 }
 
 lh_status lh_lmdb_check_files(const char *path, bool may_create)
@@ -215,4 +223,11 @@ lh_status lh_lmdb_check_files(const char *path, bool may_create)
     LH_ENSURE(lh_is_ok(lock_file) || lock_file.code == LH_ABSENT, lock_file.code);
     LH_TRY(lh_lmdb_path(path, "data.mdb", file));
     return check_tree_file(file, may_create);
+}
+
+lh_status lh_lmdb_check_tree(const char *path)
+{
+    char file[LH_LMDB_PATH_BYTES];
+    LH_TRY(lh_lmdb_path(path, "data.mdb", file));
+    return open_and_check(file);
 }

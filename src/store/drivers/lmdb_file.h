@@ -39,6 +39,13 @@ LH_MUST_USE lh_status lh_lmdb_check_directory(const char *path, bool may_create)
 LH_MUST_USE lh_status lh_lmdb_check_files(const char *path, bool may_create);
 
 /*
+ * Checks, and lengthens, a data.mdb that must be there, whoever may reach it: for an environment
+ * whose directory is checked elsewhere.
+ * Errors: STORE_DOWN (missing, no file, damaged, of another format), NO_SPACE.
+ */
+LH_MUST_USE lh_status lh_lmdb_check_tree(const char *path);
+
+/*
  * The size of the map that the newest commit knows.
  * fd  of data.mdb. Errors: STORE_DOWN.
  */
