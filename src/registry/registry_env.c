@@ -113,12 +113,19 @@ static int adopt_map(struct lh_registry *registry)
     return mdb_env_set_mapsize(registry->env, 0);
 }
 
+/*
+ * Our slot may be gone: another process of this number, in another PID namespace, has closed the
+ * environment. The old transaction is left behind then: ending it would free a slot that may be
+ * another's by now.
+ */
 static int renew_reader(struct lh_registry *registry)
 {
-    if (registry->reader != NULL) {
-        return mdb_txn_renew(registry->reader);
+    int answer = registry->reader == NULL ? MDB_BAD_RSLOT : mdb_txn_renew(registry->reader);
+    if (answer == MDB_BAD_RSLOT) {
+        registry->reader = NULL;
+        answer = mdb_txn_begin(registry->env, NULL, MDB_RDONLY, &registry->reader);
     }
-    return mdb_txn_begin(registry->env, NULL, MDB_RDONLY, &registry->reader);
+    return answer;
 }
 
 lh_status lh_registry_view_open(struct lh_registry *registry, struct lh_registry_view *out_view)

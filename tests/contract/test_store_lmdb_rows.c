@@ -3,6 +3,7 @@
  * version. And what it writes into its indexes, and when.
  */
 #include "contract/lmdb_raw.h"
+#include "support/reader_slots.h"
 
 #define HEAD_BYTES    60U
 #define LENGTH_OFFSET 7U /* the last byte of the record's length */
@@ -363,6 +364,16 @@ static void test_lmdb_index__stray_entries_mean_nothing_and_go(void **state)
 
 #define CASE(test) cmocka_unit_test_setup_teardown(test, open_fixture, close_fixture)
 
+static void test_lmdb_read__a_slot_that_another_took_away_is_taken_anew(void **state)
+{
+    struct fixture *fixture = *state;
+    struct lh_session_key key = key_of(1, 0, 1);
+    for (unsigned i = 0; i < 3; i++) {
+        assert_int_equal(kind_in(fixture->store, &key), LH_PLACE_RECORD);
+        assert_true(reader_slots_take_away(fixture->path) > 0);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -375,6 +386,7 @@ int main(void)
         CASE(test_lmdb_row__that_is_none_can_be_revoked_and_is_swept),
         CASE(test_lmdb_row__that_is_none_does_not_stop_a_batch),
         CASE(test_lmdb_row__of_a_newer_version_is_unknown_and_never_removed),
+        CASE(test_lmdb_read__a_slot_that_another_took_away_is_taken_anew),
         CASE(test_lmdb_index__a_touch_writes_nothing_into_it),
         CASE(test_lmdb_index__a_sweep_files_the_living_anew_once),
         CASE(test_lmdb_index__holds_one_entry_for_each_row_whatever_happens),

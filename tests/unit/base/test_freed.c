@@ -1,36 +1,18 @@
 /*
- * Memory that may have held secrets goes back to the heap without them: what free is given is
- * looked through, by the linker's --wrap.
+ * Memory that may have held secrets goes back to the heap without them.
  */
+#include "support/freed.h"
 #include "support/test.h"
 
 #include "base/arena.h"
 #include "base/buf.h"
 
-#include <malloc.h>
-
 static const char secret[] = "a secret that nobody may find";
-static unsigned traces_freed;
-static unsigned blocks_freed;
 
-void __real_free(void *ptr);
-void __wrap_free(void *ptr);
-
-void __wrap_free(void *ptr)
-{
-    if (ptr != NULL) {
-        blocks_freed++;
-        bool has_trace = memmem(ptr, malloc_usable_size(ptr), secret, sizeof(secret)) != NULL;
-        traces_freed += has_trace ? 1 : 0;
-    }
-    __real_free(ptr);
-}
-
-static int forget_what_was_freed(void **state)
+static int watch(void **state)
 {
     (void)state;
-    traces_freed = 0;
-    blocks_freed = 0;
+    freed_watch(secret, sizeof(secret));
     return 0;
 }
 
@@ -42,7 +24,7 @@ static void test_freed__a_secret_that_is_not_wiped_is_found(void **state)
     memcpy(plain, secret, sizeof(secret));
     assert_string_equal(plain, secret); /* or the compiler would leave the copy out */
     free(plain);
-    assert_int_equal(traces_freed, 1);
+    assert_int_equal(freed_traces(), 1);
 }
 
 static void test_freed__a_finished_buffer_holds_nothing(void **state)
@@ -52,8 +34,8 @@ static void test_freed__a_finished_buffer_holds_nothing(void **state)
     assert_ok(lh_buf_add(&buf, LH_SLICE_OF(secret)));
     lh_buf_clear(&buf); /* the memory is wiped, not what is written */
     lh_buf_fini(&buf);
-    assert_int_equal(blocks_freed, 1);
-    assert_int_equal(traces_freed, 0);
+    assert_int_equal(freed_blocks(), 1);
+    assert_int_equal(freed_traces(), 0);
 }
 
 static void test_freed__a_growing_buffer_leaves_nothing_behind(void **state)
@@ -62,8 +44,8 @@ static void test_freed__a_growing_buffer_leaves_nothing_behind(void **state)
     LH_CLEANUP(lh_buf_fini) struct lh_buf buf = LH_BUF_EMPTY;
     assert_ok(lh_buf_add(&buf, LH_SLICE_OF(secret)));
     assert_ok(lh_buf_reserve(&buf, 100000));
-    assert_int_equal(blocks_freed, 1);
-    assert_int_equal(traces_freed, 0);
+    assert_int_equal(freed_blocks(), 1);
+    assert_int_equal(freed_traces(), 0);
     assert_memory_equal(buf.ptr, secret, sizeof(secret));
 }
 
@@ -77,11 +59,11 @@ static void test_freed__a_finished_arena_holds_nothing_in_any_block(void **state
     assert_ok(lh_arena_take(&arena, 50000, &large)); /* a block of its own */
     memcpy((uint8_t *)large + 50000 - sizeof(secret), secret, sizeof(secret));
     lh_arena_fini(&arena);
-    assert_int_equal(blocks_freed, 2);
-    assert_int_equal(traces_freed, 0);
+    assert_int_equal(freed_blocks(), 2);
+    assert_int_equal(freed_traces(), 0);
 }
 
-#define FREED_TEST(name) cmocka_unit_test_setup(name, forget_what_was_freed)
+#define FREED_TEST(name) cmocka_unit_test_setup(name, watch)
 
 int main(void)
 {

@@ -4,6 +4,7 @@
 #include "support/test.h"
 
 #include "codec/json.h"
+#include "codec/utf8.h"
 
 #define MAX_BYTES 4096U
 
@@ -299,6 +300,20 @@ static void assert_not_written(lh_slice text)
     assert_slice_text(lh_buf_view(&out), "x");
 }
 
+static void test_utf8_sequence__ends_with_its_text(void **state)
+{
+    (void)state;
+    static const char *const characters[] = {"\xc3\xa4", "\xe2\x82\xac", "\xf0\x9f\x98\x80"};
+    for (size_t i = 0; i < sizeof(characters) / sizeof(characters[0]); i++) {
+        lh_slice whole = lh_slice_from_text(characters[i]);
+        assert_int_equal(lh_utf8_sequence(whole), whole.len);
+        for (size_t len = 0; len < whole.len; len++) {
+            /* What follows in memory would make it whole. */
+            assert_int_equal(lh_utf8_sequence(lh_slice_cut(whole, 0, len)), 0);
+        }
+    }
+}
+
 static void test_json_add_string__refuses_what_is_no_utf8(void **state)
 {
     (void)state;
@@ -372,6 +387,7 @@ int main(void)
         cmocka_unit_test(test_json_write__is_compact_and_sorted),
         cmocka_unit_test(test_json_write__leaves_a_full_buffer_as_it_was),
         cmocka_unit_test(test_json_add_string__escapes),
+        cmocka_unit_test(test_utf8_sequence__ends_with_its_text),
         cmocka_unit_test(test_json_add_string__refuses_what_is_no_utf8),
         cmocka_unit_test(test_json_add_string__every_code_point_reads_back),
     };

@@ -169,6 +169,22 @@ static void test_yaml_parse__a_tree_larger_than_its_arena_is_refused(void **stat
     lh_arena_fini(&small);
 }
 
+static void test_yaml_parse__a_text_over_its_limit_is_not_read(void **state)
+{
+    (void)state;
+    struct lh_yaml_node *root = NULL;
+    char *text = malloc(LH_YAML_MAX_BYTES + 1);
+    assert_non_null(text);
+    memset(text, '\n', LH_YAML_MAX_BYTES + 1);
+    arena = lh_arena_bounded(LH_YAML_TREE_MAX_BYTES);
+    assert_ok(lh_yaml_parse(lh_slice_of(text, LH_YAML_MAX_BYTES), &arena, &root, &mistake));
+    assert_status(lh_yaml_parse(lh_slice_of(text, LH_YAML_MAX_BYTES + 1), &arena, &root, &mistake),
+                  LH_TOO_LARGE);
+    assert_non_null(strstr(mistake.text, "larger than"));
+    lh_arena_fini(&arena);
+    free(text);
+}
+
 static void test_yaml_parse__nul_and_control_characters_are_refused(void **state)
 {
     (void)state;
@@ -196,6 +212,7 @@ int main(void)
         cmocka_unit_test(test_yaml_parse__nesting_ends_at_its_limit),
         cmocka_unit_test(test_yaml_parse__deep_and_wide_texts_end_soon),
         cmocka_unit_test(test_yaml_parse__a_tree_larger_than_its_arena_is_refused),
+        cmocka_unit_test(test_yaml_parse__a_text_over_its_limit_is_not_read),
         cmocka_unit_test(test_yaml_parse__nul_and_control_characters_are_refused),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

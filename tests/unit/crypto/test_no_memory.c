@@ -91,7 +91,11 @@ static lh_status sign_and_verify(struct lh_crypto *crypto)
     LH_TRY(lh_signing_key_public(imported, x, y));
     LH_TRY(lh_signing_key_from_public(crypto, x, y, &public));
     LH_TRY(lh_es256_sign(imported, LH_SLICE_LITERAL("message"), signature));
-    return lh_es256_verify(public, LH_SLICE_LITERAL("message"), LH_SLICE_OF(signature));
+    LH_TRY(lh_es256_verify(public, LH_SLICE_LITERAL("message"), LH_SLICE_OF(signature)));
+    /* Verifying that comes to no end is no "it holds" either. */
+    lh_status forged = lh_es256_verify(public, LH_SLICE_LITERAL("another"), LH_SLICE_OF(signature));
+    assert_false(lh_is_ok(forged));
+    return forged.code == LH_TAMPERED ? lh_ok() : forged;
 }
 
 static lh_status use_everything(void)

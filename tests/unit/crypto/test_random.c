@@ -4,7 +4,7 @@
 #define OPENSSL_SUPPRESS_DEPRECATED /* the old way to replace the generator is the only short one */
 #include "support/test.h"
 
-#include "crypto/crypto.h"
+#include "crypto/engine.h"
 
 #include <openssl/err.h>
 #include <openssl/rand.h>
@@ -54,6 +54,17 @@ static void test_random__fills_every_length(void **state)
         }
         assert_true(has_changed_last);
         assert_int_equal(bytes[len], 0);
+    }
+}
+
+static void test_random__keeps_nothing_of_what_it_handed_out(void **state)
+{
+    struct lh_crypto *crypto = *state;
+    uint8_t bytes[DRAW_BYTES];
+    assert_non_null(crypto->batch); /* or there is nothing to keep */
+    for (unsigned i = 0; i < 300; i++) {
+        assert_ok(lh_random(crypto, bytes, sizeof(bytes)));
+        assert_null(memmem(crypto->batch, 4096, bytes, sizeof(bytes)));
     }
 }
 
@@ -143,6 +154,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_random__never_repeats_within_and_across_batches),
         cmocka_unit_test(test_random__fills_every_length),
+        cmocka_unit_test(test_random__keeps_nothing_of_what_it_handed_out),
         cmocka_unit_test(test_random__refuses_more_than_it_promises),
         cmocka_unit_test(test_random__differs_between_parent_and_children),
         cmocka_unit_test(test_random__fails_closed),

@@ -10,6 +10,7 @@
 
 #include <malloc.h>
 #include <openssl/crypto.h>
+#include <openssl/evp.h>
 
 #define ARENA_BYTES ((size_t)64 * 1024 * 1024)
 
@@ -116,6 +117,49 @@ static void test_forget_keys__wipes_the_key_that_sealed_last(void **state)
     assert_false(has_trace(&key));
 }
 
+static void encrypt_block(const struct lh_key *key, uint8_t block[16])
+{
+    EVP_CIPHER_CTX *ecb = EVP_CIPHER_CTX_new();
+    int len = 0;
+    assert_int_equal(EVP_EncryptInit_ex2(ecb, EVP_aes_256_ecb(), key->bytes, NULL, NULL), 1);
+    assert_int_equal(EVP_EncryptUpdate(ecb, block, &len, block, 16), 1);
+    EVP_CIPHER_CTX_free(ecb);
+}
+
+/* The key that XAES-256-GCM derives for one message: CMAC in counter mode over half the nonce. */
+static struct lh_key message_key(const struct lh_key *key, const uint8_t *nonce)
+{
+    uint8_t subkey[16] = {0};
+    struct lh_key derived;
+    encrypt_block(key, subkey);
+    uint8_t reduction = (subkey[0] & 0x80) != 0 ? 0x87 : 0;
+    for (size_t i = 0; i < 15; i++) {
+        subkey[i] = (uint8_t)(subkey[i] << 1 | subkey[i + 1] >> 7);
+    }
+    subkey[15] = (uint8_t)(subkey[15] << 1 ^ reduction);
+    for (uint8_t half = 0; half < 2; half++) {
+        uint8_t block[16] = {0, (uint8_t)(half + 1), 'X', 0};
+        memcpy(block + 4, nonce, 12);
+        for (size_t i = 0; i < 16; i++) {
+            block[i] ^= subkey[i];
+        }
+        encrypt_block(key, block);
+        memcpy(derived.bytes + (size_t)16 * half, block, 16);
+    }
+    return derived;
+}
+
+static void test_forget_keys__wipes_the_key_of_the_last_message(void **state)
+{
+    struct lh_key key = key_from(8);
+    LH_CLEANUP(lh_buf_fini) struct lh_buf sealed = LH_BUF_EMPTY;
+    assert_ok(lh_aead_seal(*state, &key, LH_SLICE_EMPTY, LH_SLICE_LITERAL("text"), &sealed));
+    struct lh_key derived = message_key(&key, sealed.ptr);
+    assert_true(has_trace(&derived));
+    assert_ok(lh_crypto_forget_keys(*state));
+    assert_false(has_trace(&derived));
+}
+
 static void test_forget_keys__wipes_the_key_that_authenticated_last(void **state)
 {
     struct lh_key key = key_from(2);
@@ -214,6 +258,7 @@ int main(void)
     }
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_forget_keys__wipes_the_key_that_sealed_last),
+        cmocka_unit_test(test_forget_keys__wipes_the_key_of_the_last_message),
         cmocka_unit_test(test_forget_keys__wipes_the_key_that_authenticated_last),
         cmocka_unit_test(test_crypto_free__wipes_what_was_used_last),
         cmocka_unit_test(test_mac_key__keeps_no_key),

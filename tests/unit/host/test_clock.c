@@ -213,6 +213,22 @@ static void test_clock__a_machine_without_a_date_has_no_session_time(void **stat
     assert_int_equal(access(bench->clock_path, F_OK), -1);
 }
 
+static void test_clock__a_link_in_place_of_the_draft_is_not_written_through(void **state)
+{
+    struct bench *bench = *state;
+    char draft_path[96];
+    char target_path[96];
+    struct lh_clock clock;
+    struct stat ignored;
+    (void)snprintf(draft_path, sizeof(draft_path), "%s/clock.new", bench->run_path);
+    (void)snprintf(target_path, sizeof(target_path), "%s/target", bench->run_path);
+    assert_int_equal(symlink(target_path, draft_path), 0);
+    assert_status(lh_clock_open(&bench->host, bench->run_path, &clock), LH_CLOCK_DOWN);
+    assert_int_equal(stat(target_path, &ignored), -1);
+    assert_int_equal(unlink(draft_path), 0);
+    assert_ok(lh_clock_open(&bench->host, bench->run_path, &clock));
+}
+
 static void test_clock__a_missing_run_directory_is_clock_down(void **state)
 {
     struct bench *bench = *state;
@@ -342,6 +358,7 @@ int main(void)
         CLOCK_TEST(test_clock__nonsense_of_this_boot_is_refused_and_kept),
         CLOCK_TEST(test_clock__a_link_a_pipe_and_a_directory_are_no_clock),
         CLOCK_TEST(test_clock__a_machine_without_a_date_has_no_session_time),
+        CLOCK_TEST(test_clock__a_link_in_place_of_the_draft_is_not_written_through),
         CLOCK_TEST(test_clock__a_missing_run_directory_is_clock_down),
         CLOCK_TEST(test_clock__a_file_that_cannot_be_read_is_never_replaced),
         CLOCK_TEST(test_clock__running_out_of_descriptors_does_not_move_time),

@@ -11,6 +11,20 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+/* How often the loop's crypto was told to forget. */
+static unsigned forgotten;
+
+lh_status __real_lh_crypto_forget_keys(struct lh_crypto *crypto);
+lh_status __wrap_lh_crypto_forget_keys(struct lh_crypto *crypto);
+
+static struct lh_crypto *watched;
+
+lh_status __wrap_lh_crypto_forget_keys(struct lh_crypto *crypto)
+{
+    forgotten += crypto == watched ? 1 : 0;
+    return __real_lh_crypto_forget_keys(crypto);
+}
+
 /* --- Age -------------------------------------------------------------------------------------- */
 
 static void test_datakey_cache__a_key_serves_until_its_age_ends_to_the_millisecond(void **state)
@@ -105,11 +119,15 @@ static void test_datakey_cache__expire_drops_what_nobody_asks_for_any_more(void 
     fake_host_advance(&fixture->fake, 10);
     assert_ok(ask_and_wait(fixture, 1, 1, &key));
     fake_host_advance(&fixture->fake, MAX_AGE_MS - 11);
+    watched = fixture->crypto;
+    forgotten = 0;
     lh_datakey_cache_expire(fixture->cache);
     assert_int_equal(counts_of(fixture).entries, 2);
+    assert_int_equal(forgotten, 0);
     fake_host_advance(&fixture->fake, 1);
     lh_datakey_cache_expire(fixture->cache);
     assert_int_equal(counts_of(fixture).entries, 1);
+    assert_int_equal(forgotten, 1);
     assert_warm(fixture, 1, 1);
     (void)run_lane(fixture);
 }
@@ -256,7 +274,10 @@ static void test_datakey_cache__a_destroyed_key_is_absent_even_while_warm(void *
     const struct lh_datakey *key;
     assert_ok(ask_and_wait(fixture, 0, 1, &key));
     fixture->tenants[0]->deks[0].state = LH_DEK_DESTROYED;
+    watched = fixture->crypto;
+    forgotten = 0;
     assert_status(ask_and_wait(fixture, 0, 1, &key), LH_ABSENT);
+    assert_int_equal(forgotten, 1); /* no context keeps it either */
     assert_int_equal(counts_of(fixture).entries, 0);
     assert_status(ask_and_wait(fixture, 0, 1, &key), LH_ABSENT);
     assert_int_equal(fixture->kms.unwraps, 1);

@@ -52,6 +52,20 @@ static void test_datakey_fetch__the_driver_is_asked_for_this_key_on_the_lane(voi
     assert_true(lh_tenant_uid_is_equal(&kms->last_scope.uid, &fixture->tenants[1]->uid));
 }
 
+static void test_keys_unwrap__a_blob_that_is_too_long_to_be_one_reaches_no_driver(void **state)
+{
+    struct fixture *fixture = *state;
+    static const uint8_t bytes[LH_WRAPPED_MAX_BYTES + 1] = {3};
+    struct lh_wrap_scope scope = {.purpose = LH_WRAP_DEK, .uid = {{1}}, .key_id = 1};
+    struct lh_key key;
+    assert_status(lh_keys_unwrap(fixture->keys, fixture->crypto, &scope, LH_SLICE_OF(bytes), &key),
+                  LH_TAMPERED);
+    assert_int_equal(fixture->kms.unwraps, 0);
+    assert_ok(lh_keys_unwrap(fixture->keys, fixture->crypto, &scope,
+                             lh_slice_of(bytes, LH_WRAPPED_MAX_BYTES), &key));
+    assert_int_equal(fixture->kms.unwraps, 1);
+}
+
 static void test_datakey_fetch__the_same_key_id_of_two_tenants_are_two_keys(void **state)
 {
     struct fixture *fixture = *state;
@@ -234,6 +248,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         FETCH_TEST(test_datakey_fetch__a_key_is_derived_for_records_of_its_tenant),
+        FETCH_TEST(test_keys_unwrap__a_blob_that_is_too_long_to_be_one_reaches_no_driver),
         FETCH_TEST(test_datakey_fetch__the_same_key_id_of_two_tenants_are_two_keys),
         FETCH_TEST(test_datakey_fetch__the_driver_is_asked_for_this_key_on_the_lane),
         FETCH_TEST(test_datakey_fetch__a_lane_that_is_full_is_key_down_and_forgotten),

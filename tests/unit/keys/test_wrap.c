@@ -75,6 +75,46 @@ static void test_wrap__the_commitment_is_to_the_wrapping_key(void **state)
     assert_status(lh_wrap_open(*state, &kek, &binding, lh_buf_view(&blob), &key), LH_TAMPERED);
 }
 
+static void test_wrap__another_version_is_a_later_one_or_none(void **state)
+{
+    LH_CLEANUP(lh_buf_fini) struct lh_buf blob = seal(*state);
+    struct lh_key key;
+    blob.ptr[0] = LH_WRAP_VERSION + 1;
+    assert_status(lh_wrap_open(*state, &kek, &binding, lh_buf_view(&blob), &key), LH_FUTURE_FORMAT);
+    blob.ptr[0] = 0;
+    assert_status(lh_wrap_open(*state, &kek, &binding, lh_buf_view(&blob), &key), LH_TAMPERED);
+}
+
+/* Seals len bytes as a key is sealed. */
+static void seal_as_key(struct lh_crypto *crypto, size_t len, struct lh_buf *out_blob)
+{
+    static const uint8_t bytes[64];
+    uint8_t commitment[LH_AEAD_COMMITMENT_BYTES];
+    LH_CLEANUP(lh_buf_fini) struct lh_buf aad = LH_BUF_EMPTY;
+    assert_ok(lh_buf_add_text(&aad, "leasehold wrap v1"));
+    assert_ok(lh_buf_add_u8(&aad, binding.purpose));
+    assert_ok(lh_buf_add(&aad, lh_tenant_uid_view(&binding.uid)));
+    assert_ok(lh_buf_add_u32(&aad, binding.key_id));
+    assert_ok(lh_aead_commitment(crypto, &kek, commitment));
+    assert_ok(lh_buf_add_u8(out_blob, LH_WRAP_VERSION));
+    assert_ok(lh_buf_add(out_blob, LH_SLICE_OF(commitment)));
+    assert_ok(lh_aead_seal(crypto, &kek, lh_buf_view(&aad), lh_slice_of(bytes, len), out_blob));
+}
+
+static void test_wrap__what_is_sealed_and_no_key_long_does_not_open(void **state)
+{
+    static const size_t lengths[] = {0, 16, LH_KEY_BYTES - 1, LH_KEY_BYTES + 1, 64};
+    struct lh_key key;
+    LH_CLEANUP(lh_buf_fini) struct lh_buf right = LH_BUF_EMPTY;
+    seal_as_key(*state, LH_KEY_BYTES, &right);
+    assert_ok(lh_wrap_open(*state, &kek, &binding, lh_buf_view(&right), &key));
+    for (size_t i = 0; i < sizeof(lengths) / sizeof(lengths[0]); i++) {
+        LH_CLEANUP(lh_buf_fini) struct lh_buf blob = LH_BUF_EMPTY;
+        seal_as_key(*state, lengths[i], &blob);
+        assert_status(lh_wrap_open(*state, &kek, &binding, lh_buf_view(&blob), &key), LH_TAMPERED);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -82,6 +122,8 @@ int main(void)
         cmocka_unit_test(test_wrap__two_blobs_of_one_key_differ),
         cmocka_unit_test(test_wrap__each_part_of_the_binding_counts_alone),
         cmocka_unit_test(test_wrap__the_commitment_is_to_the_wrapping_key),
+        cmocka_unit_test(test_wrap__another_version_is_a_later_one_or_none),
+        cmocka_unit_test(test_wrap__what_is_sealed_and_no_key_long_does_not_open),
     };
     return cmocka_run_group_tests(tests, make_crypto, free_crypto);
 }

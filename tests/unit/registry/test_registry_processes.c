@@ -2,6 +2,7 @@
  * The registry between processes: what a reader sees while others write, and what a writer's
  * death leaves behind. Each process opens the registry for itself, after the fork.
  */
+#include "support/reader_slots.h"
 #include "support/test.h"
 
 #include "registry_fixture.h"
@@ -333,6 +334,19 @@ static void test_processes__a_smaller_map_grows_with_the_largest(void **state)
     end_peer(&worker, 0);
 }
 
+static void test_processes__a_slot_that_another_took_away_is_taken_anew(void **state)
+{
+    struct registry_fixture *fixture = *state;
+    struct lh_tenant *tenant = NULL;
+    fixture->options.is_read_only = true;
+    registry_fixture_open(fixture);
+    for (unsigned i = 0; i < 3; i++) {
+        assert_ok(fixture_load(fixture, "acme", &tenant));
+        lh_tenant_fini(&tenant);
+        assert_int_equal(reader_slots_take_away(fixture->path), 1);
+    }
+}
+
 #define WITH_ACME(test) cmocka_unit_test_setup_teardown(test, set_up, registry_fixture_tear_down)
 
 int main(void)
@@ -344,6 +358,7 @@ int main(void)
         WITH_ACME(test_processes__readers_do_not_wait_for_a_stopped_writer),
         WITH_ACME(test_processes__writers_take_turns_and_no_slot_is_given_twice),
         WITH_ACME(test_processes__a_smaller_map_grows_with_the_largest),
+        WITH_ACME(test_processes__a_slot_that_another_took_away_is_taken_anew),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

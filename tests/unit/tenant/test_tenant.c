@@ -1,6 +1,7 @@
 /*
  * Snapshots of one tenant.
  */
+#include "support/freed.h"
 #include "support/test.h"
 
 #include "tenant/directory.h"
@@ -24,6 +25,19 @@ static void test_tenant__lives_until_the_last_reference_goes(void **state)
     memset(memory, 1, 100); /* a sanitizer build sees a use after free */
     lh_tenant_unref(tenant);
     lh_tenant_unref(NULL);
+}
+
+static void test_tenant__leaves_none_of_its_keys_behind(void **state)
+{
+    (void)state;
+    struct lh_tenant *tenant = make_tenant();
+    struct lh_key index_key = {{1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15, 16, 17}};
+    tenant->index_key = index_key;
+    freed_watch(index_key.bytes, sizeof(index_key.bytes));
+    lh_tenant_unref(tenant);
+    assert_true(freed_blocks() > 0);
+    assert_int_equal(freed_traces(), 0);
+    freed_watch(NULL, 0);
 }
 
 static void test_tenant_new__bounds_its_arena(void **state)
@@ -117,6 +131,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_tenant__lives_until_the_last_reference_goes),
+        cmocka_unit_test(test_tenant__leaves_none_of_its_keys_behind),
         cmocka_unit_test(test_tenant_new__bounds_its_arena),
         cmocka_unit_test(test_tenant_find_dek__finds_by_id_only),
         cmocka_unit_test(test_tenant_find_role__compares_exact_bytes),

@@ -179,7 +179,9 @@ static void test_tenant_uid_parse__is_canonical(void **state)
                                       "00112233445566778899aabbccddeeff0",
                                       "00112233445566778899AABBCCDDEEFF",
                                       "0011223344556677-899aabbccddeeff",
-                                      "g0112233445566778899aabbccddeeff"};
+                                      "g0112233445566778899aabbccddeeff",
+                                      "0g112233445566778899aabbccddeeff",
+                                      "00112233445566778899aabbccddeefg"};
     for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++) {
         struct lh_tenant_uid uid;
         assert_status(lh_tenant_uid_parse(lh_slice_from_text(bad[i]), &uid), LH_MALFORMED);
