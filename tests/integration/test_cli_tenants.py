@@ -34,7 +34,7 @@ def test_a_person_reads_a_record_and_a_table(own_home):
 
 
 @pytest.mark.parametrize('wrong', ['abc', 'x' * 37, 'ac_me', '-acme', 'acme-', 'xn--acme', 'ac me',
-                                   'acm\u00e9', 'ac\nme', ''])
+                                   'acm\u00e9', 'ac\nme', '', '*', '.', '..', 'default', 'ADMIN', '_system', 'system'])
 def test_a_name_that_is_none_is_a_mistake(own_home, wrong):
     said = say(own_home, 'tenant', 'add', '--', wrong)
     assert said.code == USAGE and not said.out, said
