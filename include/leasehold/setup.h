@@ -33,15 +33,15 @@ LH_PUBLIC LH_MUST_USE lh_status lh_home_open_worker(const char *path, const stru
 
 /* Who shall own a new home and what it is told. */
 struct lh_home_plan {
-    const char *path;           /* absolute; missing, or an empty directory of the caller's */
+    const char *path;           /* absolute; missing, or empty or unfinished and the caller's */
     const struct lh_host *host; /* borrowed for the call */
 };
 
 /*
  * Makes a home: settings, registry with the default tiers, change counters, session store, keys.
- * Runs as the user who will own it. What is left of a call that died is named by every later one
- * and opened by none.
- * Errors: EXISTS (a home, or what is left of an unfinished one), UNREADABLE, UNSAFE_FILE,
+ * Runs as the user who will own it. What is left of a call that died is opened by none, and the
+ * next one removes it and begins again.
+ * Errors: EXISTS (a home, something else, or another call is at it), UNREADABLE, UNSAFE_FILE,
  * NO_SPACE, CLOCK_DOWN, CRYPTO, NO_MEMORY, REGISTRY_DOWN, STORE_DOWN, KEY_DOWN.
  */
 LH_PUBLIC LH_MUST_USE lh_status lh_home_create(const struct lh_home_plan *plan,

@@ -9,6 +9,7 @@
 #include "keys/keys.h"
 #include "keys/node_key.h"
 #include "setup/home_file.h"
+#include "setup/unfinished.h"
 
 #include <dirent.h>
 #include <errno.h>
@@ -20,7 +21,6 @@
 #define FIRST_CELL_KEY_ID 1U
 #define COUNTERS_MODE     0600U
 #define JWKS_MODE         0600U
-#define UNFINISHED_TEXT   "leasehold init was interrupted here.\n"
 
 /* A home in the making. */
 struct making {
@@ -30,6 +30,7 @@ struct making {
     struct lh_clock clock;
     struct lh_crypto *crypto;
     struct lh_keys *keys;
+    int mark_fd; /* the mark of an unfinished home, locked; -1: not yet */
     char *error;
 };
 
@@ -37,6 +38,7 @@ static void making_fini(struct making *making)
 {
     lh_keys_close(making->keys);
     lh_crypto_free(making->crypto);
+    lh_home_fd_close(&making->mark_fd);
 }
 
 static lh_status say(struct making *making, enum lh_code code, const char *what, const char *todo)
@@ -68,7 +70,33 @@ static bool is_empty_directory(const char *path)
     return entries <= 2; /* "." and ".." */
 }
 
-/* An existing directory is taken only if it is ours and holds nothing. */
+static lh_status say_rival(struct making *making, lh_status status)
+{
+    if (status.code == LH_CONFLICT) {
+        return say(making, LH_EXISTS, "is being made by another init", "wait for it");
+    }
+    return status.code == LH_EXISTS ? say(making, LH_EXISTS, "was made by another init meanwhile",
+                                          "there is nothing to do")
+                                    : status;
+}
+
+/* What an init that died has left was never in use: it goes, and all begins again. */
+static lh_status take_leftovers(struct making *making)
+{
+    char strange[LH_HOME_NAME_BYTES];
+    lh_status status = lh_unfinished_take_over(&making->layout, &making->mark_fd, strange);
+    if (status.code == LH_EXISTS && strange[0] != '\0') {
+        (void)snprintf(
+            making->error, LH_HOME_ERROR_BYTES,
+            "%.200s holds an unfinished home of an earlier init that was interrupted, and"
+            " \"%.100s\", which is not of it; move that away and run init again",
+            making->layout.home, strange);
+        return status;
+    }
+    return say_rival(making, status);
+}
+
+/* An existing directory is taken only if it is ours and holds nothing, or such leftovers. */
 static lh_status take_directory(struct making *making)
 {
     const struct lh_home_layout *layout = &making->layout;
@@ -76,14 +104,14 @@ static lh_status take_directory(struct making *making)
     if (lstat(layout->home, &entry) != 0 || !S_ISDIR(entry.st_mode)) {
         return say(making, LH_EXISTS, "is not a directory", "choose another place");
     }
-    if (is_there(layout->unfinished)) {
-        return say(making, LH_EXISTS, "holds an unfinished home: an earlier init was interrupted",
-                   "nothing was in use yet, remove the directory and run init again");
+    bool is_ours = entry.st_uid == geteuid();
+    if (is_ours && is_there(layout->unfinished)) {
+        return take_leftovers(making);
     }
     if (is_there(layout->settings)) {
         return say(making, LH_EXISTS, "is a home already", "init never touches an existing home");
     }
-    if (entry.st_uid != geteuid()) {
+    if (!is_ours) {
         return say(making, LH_UNSAFE_FILE, "belongs to another user", "choose another place");
     }
     if (!is_empty_directory(layout->home)) {
@@ -109,8 +137,9 @@ static lh_status make_directory(struct making *making)
 static lh_status begin(struct making *making)
 {
     LH_TRY(make_directory(making));
-    LH_TRY(lh_home_file_create(making->layout.unfinished, lh_slice_from_text(UNFINISHED_TEXT)));
-    LH_TRY(lh_home_directory_sync(making->layout.home));
+    if (making->mark_fd < 0) {
+        LH_TRY(say_rival(making, lh_unfinished_begin(&making->layout, &making->mark_fd)));
+    }
 #define MAKE_DIRECTORY(name, path) LH_TRY(lh_home_directory_create(making->layout.name));
     LH_HOME_DIRECTORIES(MAKE_DIRECTORY)
 #undef MAKE_DIRECTORY
@@ -123,8 +152,7 @@ static lh_status finish(struct making *making)
     LH_HOME_DIRECTORIES(SYNC_DIRECTORY)
 #undef SYNC_DIRECTORY
     LH_TRY(lh_home_directory_sync(making->layout.home));
-    LH_ENSURE(unlink(making->layout.unfinished) == 0, LH_UNREADABLE);
-    return lh_home_directory_sync(making->layout.home);
+    return lh_unfinished_end(&making->layout);
 }
 
 /* --- What lies in it -------------------------------------------------------------------------- */
@@ -225,7 +253,8 @@ static lh_status make_all(struct making *making)
 lh_status lh_home_create(const struct lh_home_plan *plan, char out_error[LH_HOME_ERROR_BYTES])
 {
     out_error[0] = '\0';
-    LH_CLEANUP(making_fini) struct making making = {.plan = plan, .error = out_error};
+    LH_CLEANUP(making_fini)
+    struct making making = {.plan = plan, .mark_fd = -1, .error = out_error};
     lh_status status = lh_home_layout_init(plan->path, &making.layout);
     if (!lh_is_ok(status)) {
         (void)snprintf(out_error, LH_HOME_ERROR_BYTES, "the path of the home is empty or too long");

@@ -148,8 +148,8 @@ static lh_status check_finished(struct check *check)
     struct stat ignored;
     if (lstat(layout->unfinished, &ignored) == 0) {
         SAY(check,
-            "%s holds an unfinished home: an init was interrupted; nothing was in use yet, remove "
-            "the directory and run \"leasehold --home %s init\" again",
+            "%s holds an unfinished home: an init was interrupted, or is not through yet; run "
+            "\"leasehold --home %s init\" again",
             layout->home, layout->home);
         return lh_status_of(LH_UNREADABLE);
     }

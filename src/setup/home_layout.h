@@ -10,6 +10,8 @@
 /* Longest path of a home: the longest name below it still fits the system's limit. */
 #define LH_HOME_PATH_MAX_BYTES 3840U
 #define LH_HOME_FILE_BYTES     4096U
+/* The name of an entry of a directory, and its end. */
+#define LH_HOME_NAME_BYTES 256U
 
 /* X(name, path below the home). Directories are 0700, files 0600 in mode direct. */
 #define LH_HOME_DIRECTORIES(X)                                                                     \

@@ -7,6 +7,8 @@
 #include "setup/home.h"
 #include "support/made_home.h"
 
+#include <fcntl.h>
+#include <sys/file.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -80,16 +82,96 @@ static void test_home_create__never_over_an_existing_home(void **state)
     made_home_close(made);
 }
 
-static void test_home_create__names_what_an_interrupted_init_left(void **state)
+#define MARK_TEXT "leasehold init was interrupted here.\n"
+
+static void write_file(const char *directory, const char *name, const char *text)
+{
+    char path[SCRATCH_PATH_BYTES];
+    assert_true(snprintf(path, sizeof(path), "%s/%s", directory, name) < (int)sizeof(path));
+    FILE *file = fopen(path, "w");
+    assert_non_null(file);
+    assert_true(fputs(text, file) >= 0);
+    assert_int_equal(fclose(file), 0);
+}
+
+static void make_folder(const char *directory, const char *name)
+{
+    char path[SCRATCH_PATH_BYTES];
+    assert_true(snprintf(path, sizeof(path), "%s/%s", directory, name) < (int)sizeof(path));
+    assert_int_equal(mkdir(path, 0700), 0);
+}
+
+/* A directory as an init leaves it that dies somewhere after its keys. */
+static void leave_unfinished(const struct made_home *made, const char *mark,
+                             char out_path[SCRATCH_PATH_BYTES])
+{
+    scratch_dir_path(&made->dir, "left", out_path);
+    assert_int_equal(mkdir(out_path, 0700), 0);
+    write_file(out_path, "init.unfinished", mark);
+    write_file(out_path, "leasehold.conf", "# half of i");
+    make_folder(out_path, "keyring");
+    make_folder(out_path, "keyring/tenants");
+    write_file(out_path, "keyring/kek", "no key");
+    write_file(out_path, "keyring/tenants/a.tkek", "no key");
+    make_folder(out_path, "registry");
+    write_file(out_path, "registry/data.mdb", "no registry");
+}
+
+static void test_home_create__removes_what_an_interrupted_init_left(void **state)
 {
     struct made_home *made = *state;
     char path[SCRATCH_PATH_BYTES];
-    made_home_path(made, "init.unfinished", path);
-    assert_int_equal(fclose(fopen(path, "w")), 0);
+    leave_unfinished(made, MARK_TEXT, path);
+    const struct lh_home_plan plan = {.path = path, .host = &made->fake.host};
+    assert_ok(lh_home_create(&plan, why));
+    struct lh_home *home = NULL;
+    assert_ok(lh_home_open_operator(path, &made->fake.host, "cli:test", true, &home, why));
+    lh_home_close(home);
+}
+
+static void test_home_create__removes_nothing_beside_what_no_init_makes(void **state)
+{
+    struct made_home *made = *state;
+    char path[SCRATCH_PATH_BYTES];
+    char diary[SCRATCH_PATH_BYTES];
+    leave_unfinished(made, MARK_TEXT, path);
+    write_file(path, "diary", "mine");
+    const struct lh_home_plan plan = {.path = path, .host = &made->fake.host};
+    assert_status(lh_home_create(&plan, why), LH_EXISTS);
+    assert_non_null(strstr(why, "\"diary\", which is not of it"));
+    assert_true(snprintf(diary, sizeof(diary), "%s/keyring/kek", path) < (int)sizeof(diary));
+    assert_int_equal(access(diary, F_OK), 0);
+}
+
+/* An init that saw an empty directory and comes late marks a home that is finished. */
+static void test_home_create__takes_no_mark_without_its_text_for_a_proof(void **state)
+{
+    struct made_home *made = *state;
+    char path[SCRATCH_PATH_BYTES];
+    write_file(made->path, "init.unfinished", "");
+    refuses(made, LH_UNREADABLE, "unfinished home");
     const struct lh_home_plan plan = {.path = made->path, .host = &made->fake.host};
     assert_status(lh_home_create(&plan, why), LH_EXISTS);
-    assert_non_null(strstr(why, "unfinished home"));
-    refuses(made, LH_UNREADABLE, "unfinished home");
+    made_home_path(made, "init.unfinished", path);
+    assert_int_equal(access(path, F_OK), -1);
+    made_home_reopen(made);
+    made_home_close(made);
+}
+
+static void test_home_create__leaves_a_home_to_the_init_that_makes_it(void **state)
+{
+    struct made_home *made = *state;
+    char path[SCRATCH_PATH_BYTES];
+    char mark[SCRATCH_PATH_BYTES];
+    leave_unfinished(made, MARK_TEXT, path);
+    assert_true(snprintf(mark, sizeof(mark), "%s/init.unfinished", path) < (int)sizeof(mark));
+    int fd = open(mark, O_RDWR);
+    assert_int_equal(flock(fd, LOCK_EX | LOCK_NB), 0);
+    const struct lh_home_plan plan = {.path = path, .host = &made->fake.host};
+    assert_status(lh_home_create(&plan, why), LH_EXISTS);
+    assert_non_null(strstr(why, "being made by another init"));
+    assert_int_equal(close(fd), 0);
+    assert_ok(lh_home_create(&plan, why));
 }
 
 static void test_home_create__takes_an_empty_directory_and_no_other(void **state)
@@ -227,7 +309,10 @@ int main(void)
     const struct CMUnitTest tests[] = {
         WITH_HOME(test_home_create__directories_and_files_are_closed_to_others),
         WITH_HOME(test_home_create__never_over_an_existing_home),
-        WITH_HOME(test_home_create__names_what_an_interrupted_init_left),
+        WITH_HOME(test_home_create__removes_what_an_interrupted_init_left),
+        WITH_HOME(test_home_create__removes_nothing_beside_what_no_init_makes),
+        WITH_HOME(test_home_create__takes_no_mark_without_its_text_for_a_proof),
+        WITH_HOME(test_home_create__leaves_a_home_to_the_init_that_makes_it),
         WITH_HOME(test_home_create__takes_an_empty_directory_and_no_other),
         WITH_HOME(test_home_create__says_when_the_parent_is_missing),
         WITH_HOME(test_home_open_worker__has_a_gate_and_lets_go_of_everything),
