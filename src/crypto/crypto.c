@@ -30,12 +30,13 @@ static lh_status fetch_algorithms(struct lh_crypto *crypto)
 
 static lh_status make_contexts(struct lh_crypto *crypto)
 {
+    crypto->digest = EVP_MD_CTX_new();
     crypto->mac = EVP_MAC_CTX_new(crypto->hmac);
     crypto->extract = EVP_MAC_CTX_new(crypto->hmac);
     crypto->block = EVP_CIPHER_CTX_new();
     crypto->gcm = EVP_CIPHER_CTX_new();
-    bool is_complete = crypto->mac != NULL && crypto->extract != NULL && crypto->block != NULL &&
-                       crypto->gcm != NULL;
+    bool is_complete = crypto->digest != NULL && crypto->mac != NULL && crypto->extract != NULL &&
+                       crypto->block != NULL && crypto->gcm != NULL;
     return lh_crypto_ensure(is_complete, LH_NO_MEMORY);
 }
 
@@ -53,6 +54,7 @@ static lh_status prepare_contexts(struct lh_crypto *crypto)
         OSSL_PARAM_construct_utf8_string(OSSL_MAC_PARAM_DIGEST, digest_name, 0),
         OSSL_PARAM_construct_end(),
     };
+    LH_TRY(lh_crypto_result(EVP_DigestInit_ex2(crypto->digest, crypto->sha256, NULL)));
     LH_TRY(lh_crypto_result(EVP_MAC_init(crypto->mac, zero_key, sizeof(zero_key), digest)));
     /* RFC 5869 §2.2: a salt that is not provided is a string of HashLen zeros. */
     LH_TRY(lh_crypto_result(EVP_MAC_init(crypto->extract, zero_key, sizeof(zero_key), digest)));
@@ -85,6 +87,7 @@ void lh_crypto_free(struct lh_crypto *crypto)
     if (crypto == NULL) {
         return;
     }
+    EVP_MD_CTX_free(crypto->digest);
     EVP_MAC_CTX_free(crypto->mac);
     EVP_MAC_CTX_free(crypto->extract);
     EVP_CIPHER_CTX_free(crypto->block);

@@ -69,7 +69,7 @@ LH_MUST_USE lh_status lh_hkdf(struct lh_crypto *crypto, lh_slice ikm, lh_slice i
                               struct lh_key *out_key);
 
 /*
- * A key prepared for many MACs. Holds key material in the heap; free it soon after its
+ * A key prepared for many MACs. Holds key material in OpenSSL's heap; free it soon after its
  * tenant grows cold.
  */
 struct lh_mac_key;

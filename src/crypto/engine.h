@@ -16,7 +16,8 @@
 struct lh_random_batch;
 
 struct lh_crypto {
-    EVP_MD *sha256; /* of signatures */
+    EVP_MD *sha256;
+    EVP_MD_CTX *digest;
     EVP_MAC *hmac;
     EVP_MAC_CTX *mac;     /* keyed anew at each use */
     EVP_MAC_CTX *extract; /* keyed once, with the empty salt of HKDF */

@@ -1,10 +1,28 @@
 /*
- * HMAC-SHA-256 and HKDF-SHA-256 under keys that are used once, over contexts that are prepared
- * beforehand.
+ * SHA-256, HMAC-SHA-256 and HKDF-SHA-256 over contexts that are prepared once.
  */
 #include "crypto/engine.h"
 
+#include "base/bug.h"
+
 #include "base/banned.h"
+
+#define MAC_KEY_MAGIC 0x4c484d4bU /* "LHMK" */
+
+struct lh_mac_key {
+    uint32_t magic;
+    EVP_MAC_CTX *mac; /* holds the key; each use restarts it */
+};
+
+lh_status lh_sha256(struct lh_crypto *crypto, lh_slice message, struct lh_digest *out_digest)
+{
+    struct lh_digest digest;
+    LH_TRY(lh_crypto_result(EVP_DigestInit_ex2(crypto->digest, crypto->sha256, NULL)));
+    LH_TRY(lh_crypto_result(EVP_DigestUpdate(crypto->digest, message.ptr, message.len)));
+    LH_TRY(lh_crypto_result(EVP_DigestFinal_ex(crypto->digest, digest.bytes, NULL)));
+    *out_digest = digest;
+    return lh_ok();
+}
 
 static lh_status update_mac(EVP_MAC_CTX *mac, lh_slice part)
 {
@@ -66,4 +84,42 @@ lh_status lh_hkdf(struct lh_crypto *crypto, lh_slice ikm, lh_slice info, struct 
     _Static_assert(sizeof(okm.bytes) == sizeof(out_key->bytes), "one block of HKDF is one key");
     memcpy(out_key->bytes, okm.bytes, sizeof(out_key->bytes));
     return lh_ok();
+}
+
+static void drop_mac_key(struct lh_mac_key **key)
+{
+    lh_mac_key_free(*key);
+}
+
+lh_status lh_mac_key_new(struct lh_crypto *crypto, const struct lh_key *key,
+                         struct lh_mac_key **out_key)
+{
+    LH_CLEANUP(drop_mac_key) struct lh_mac_key *made = calloc(1, sizeof(*made));
+    LH_ENSURE(made != NULL, LH_NO_MEMORY);
+    made->magic = MAC_KEY_MAGIC;
+    made->mac = EVP_MAC_CTX_dup(crypto->mac);
+    LH_TRY(lh_crypto_ensure(made->mac != NULL, LH_CRYPTO));
+    LH_TRY(lh_crypto_result(EVP_MAC_init(made->mac, key->bytes, sizeof(key->bytes), NULL)));
+    *out_key = made;
+    made = NULL;
+    return lh_ok();
+}
+
+void lh_mac_key_free(struct lh_mac_key *key)
+{
+    if (key == NULL) {
+        return;
+    }
+    LH_MAGIC_CHECK(key, MAC_KEY_MAGIC);
+    EVP_MAC_CTX_free(key->mac);
+    key->magic = 0;
+    free(key);
+}
+
+lh_status lh_mac(struct lh_mac_key *key, lh_slice message, struct lh_digest *out_mac)
+{
+    LH_MAGIC_CHECK(key, MAC_KEY_MAGIC);
+    LH_TRY(lh_crypto_result(EVP_MAC_init(key->mac, NULL, 0, NULL)));
+    LH_TRY(update_mac(key->mac, message));
+    return finish_mac(key->mac, out_mac);
 }
