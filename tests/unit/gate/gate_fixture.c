@@ -69,6 +69,19 @@ static void make_store(struct installation *all)
 
 /* --- What a worker has in memory -------------------------------------------------------------- */
 
+struct lh_gate_parts installation_parts(const struct installation *all)
+{
+    return (struct lh_gate_parts){.registry = all->registry,
+                                  .directory = all->directory,
+                                  .vault = all->vault,
+                                  .session_cache = all->session_cache,
+                                  .cell = all->cell,
+                                  .node_keys = all->node_keys,
+                                  .crypto = all->crypto,
+                                  .clock = &all->host.clock,
+                                  .host = &all->host.host};
+}
+
 static void start_worker(struct installation *all)
 {
     assert_ok(lh_directory_new(lh_registry_source(all->registry), 16, &hash_key, &all->directory));
@@ -86,15 +99,7 @@ static void start_worker(struct installation *all)
     assert_ok(lh_vault_new(&vault_parts, &all->vault));
     struct lh_session_cache_options cache_options = {.entries_max = 64, .hash_key = hash_key};
     assert_ok(lh_session_cache_new(&cache_options, &all->session_cache));
-    struct lh_gate_parts parts = {.registry = all->registry,
-                                  .directory = all->directory,
-                                  .vault = all->vault,
-                                  .session_cache = all->session_cache,
-                                  .cell = all->cell,
-                                  .node_keys = all->node_keys,
-                                  .crypto = all->crypto,
-                                  .clock = &all->host.clock,
-                                  .host = &all->host.host};
+    struct lh_gate_parts parts = installation_parts(all);
     assert_ok(lh_gate_new(&parts, &all->gate));
 }
 

@@ -39,6 +39,9 @@ int installation_teardown(void **state);
 /* Begins anew what a worker has in memory: no cached session, tenant or key. */
 void installation_restart_worker(struct installation *all);
 
+/* What a gate beside the installation's own is made of. */
+struct lh_gate_parts installation_parts(const struct installation *all);
+
 /* A session as a browser holds it. */
 struct visitor {
     struct lh_session_key key;

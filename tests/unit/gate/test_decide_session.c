@@ -121,6 +121,24 @@ static void raise_epoch(struct lh_registry_txn *txn, struct lh_tenant *tenant)
     tenant->epoch = UINT64_C(1) << 60;
 }
 
+static void test_session__the_platforms_epoch_ends_the_sessions_of_every_tenant(void **state)
+{
+    struct installation *all = *state;
+    struct visitor alice = sign_in_alice(all, &all->acme);
+    struct visitor bob = sign_in_alice(all, &all->globex);
+    assert_reason(at_acme(all, &alice), OK);
+    struct lh_registry_txn *txn;
+    uint64_t epoch;
+    assert_ok(lh_registry_begin(all->registry, &txn));
+    assert_ok(lh_registry_raise_platform_epoch(txn, lh_clock_now_ms(&all->host.clock), &epoch));
+    assert_ok(lh_registry_commit(txn));
+    lh_registry_end(&txn);
+    assert_reason(at_acme(all, &alice), SESSION_REVOKED);
+    assert_reason(at_globex(all, &bob), SESSION_REVOKED);
+    struct visitor again = sign_in_alice(all, &all->acme);
+    assert_reason(at_acme(all, &again), OK);
+}
+
 static void test_session__a_tenants_epoch_ends_all_of_its_sessions(void **state)
 {
     struct installation *all = *state;
@@ -182,6 +200,68 @@ static void make_newer(uint8_t *record, size_t len)
 {
     (void)len;
     record[0] = 200; /* the format's number comes first */
+}
+
+/* The record with another header, which agrees with its row. */
+static void rewrite_header(uint8_t *record, size_t len, uint32_t dek_id)
+{
+    struct lh_session_header header;
+    lh_slice fixed, body;
+    struct lh_buf bytes = LH_BUF_EMPTY;
+    assert_ok(lh_session_header_read(lh_slice_of(record, len), &header, &fixed, &body));
+    header.generation++;
+    header.dek_id = dek_id;
+    assert_ok(lh_session_header_write(&header, &bytes));
+    memcpy(record, bytes.ptr, bytes.len);
+    lh_buf_fini(&bytes);
+}
+
+static void raise_generation(uint8_t *record, size_t len)
+{
+    rewrite_header(record, len, 1);
+}
+
+static void name_another_key(uint8_t *record, size_t len)
+{
+    rewrite_header(record, len, 99);
+}
+
+static void test_session__a_header_that_is_not_under_the_seal_is_401(void **state)
+{
+    struct installation *all = *state;
+    struct visitor alice = sign_in_alice(all, &all->acme);
+    tamper(all, &alice.key, raise_generation);
+    assert_reason(at_acme(all, &alice), INTEGRITY);
+}
+
+/* The registry is asked once more, and then it is no outage but a lie. */
+static void test_session__a_key_that_there_never_was_is_401(void **state)
+{
+    struct installation *all = *state;
+    struct visitor alice = sign_in_alice(all, &all->acme);
+    tamper(all, &alice.key, name_another_key);
+    assert_reason(at_acme(all, &alice), INTEGRITY);
+}
+
+/* An old record put back into the store: it is whole, and its generation tells. */
+static void test_session__an_older_generation_than_the_registry_allows_is_401(void **state)
+{
+    struct installation *all = *state;
+    struct visitor alice = sign_in_alice(all, &all->acme);
+    struct visitor other = sign_in_alice(all, &all->acme);
+    struct lh_revocation least = {.least_generation = 1};
+    for (uint64_t generation = 1; generation <= 2; generation++) {
+        struct lh_registry_txn *txn;
+        least.least_generation = generation;
+        assert_ok(lh_registry_begin(all->registry, &txn));
+        assert_ok(lh_registry_put_revocation(txn, &all->acme, &alice.key.lease, &least,
+                                             alice.absolute_end_ms));
+        assert_ok(lh_registry_commit(txn));
+        lh_registry_end(&txn);
+        enum lh_reason reason = at_acme(all, &alice);
+        assert_int_equal(reason, generation == 1 ? LH_REASON_OK : LH_REASON_INTEGRITY);
+    }
+    assert_reason(at_acme(all, &other), OK);
 }
 
 static void test_session__an_altered_record_is_401_and_an_audit_line(void **state)
@@ -359,8 +439,12 @@ int main(void)
         GATE_TEST(test_session__a_revocation_counts_from_the_next_request_on),
         GATE_TEST(test_session__a_tombstone_kills_without_the_registry),
         GATE_TEST(test_session__logging_a_user_out_ends_all_of_his_and_no_other),
+        GATE_TEST(test_session__the_platforms_epoch_ends_the_sessions_of_every_tenant),
         GATE_TEST(test_session__a_tenants_epoch_ends_all_of_its_sessions),
         GATE_TEST(test_session__ends_by_disuse_and_by_age),
+        GATE_TEST(test_session__a_header_that_is_not_under_the_seal_is_401),
+        GATE_TEST(test_session__a_key_that_there_never_was_is_401),
+        GATE_TEST(test_session__an_older_generation_than_the_registry_allows_is_401),
         GATE_TEST(test_session__an_altered_record_is_401_and_an_audit_line),
         GATE_TEST(test_session__a_record_of_a_newer_version_is_503_and_stays),
         GATE_TEST(test_session__a_foreign_record_is_a_leak_set_aside_and_told_once),

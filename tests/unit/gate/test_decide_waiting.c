@@ -269,14 +269,7 @@ static enum lh_reason visit_busy(struct installation *all, unsigned changes, uns
     source.self = &busy;
     source.load_by_name = load_too_early;
     source.read_counter = read_real_counter;
-    struct lh_gate_parts parts = {.registry = all->registry,
-                                  .vault = all->vault,
-                                  .session_cache = all->session_cache,
-                                  .cell = all->cell,
-                                  .node_keys = all->node_keys,
-                                  .crypto = all->crypto,
-                                  .clock = &all->host.clock,
-                                  .host = &all->host.host};
+    struct lh_gate_parts parts = installation_parts(all);
     struct lh_gate *gate;
     assert_ok(lh_directory_new(&source, 4, &key, &parts.directory));
     assert_ok(lh_gate_new(&parts, &gate));
@@ -336,14 +329,7 @@ static void test_news__a_key_committed_and_not_yet_told_is_no_fault_of_the_recor
 {
     static const struct lh_siphash_key key = {"some hash key .."};
     struct installation *all = *state;
-    struct lh_gate_parts parts = {.registry = all->registry,
-                                  .vault = all->vault,
-                                  .session_cache = all->session_cache,
-                                  .cell = all->cell,
-                                  .node_keys = all->node_keys,
-                                  .crypto = all->crypto,
-                                  .clock = &all->host.clock,
-                                  .host = &all->host.host};
+    struct lh_gate_parts parts = installation_parts(all);
     struct other_worker other = {.policy = any_policy(), .known = sign_in_alice(all, &all->acme)};
     assert_ok(lh_directory_new(lh_registry_source(all->registry), 4, &key, &parts.directory));
     assert_ok(lh_gate_new(&parts, &other.gate));

@@ -159,15 +159,7 @@ static void test_torture__nobody(void **state)
 static void test_torture__a_gate_that_cannot_be_made(void **state)
 {
     struct installation *all = *state;
-    struct lh_gate_parts parts = {.registry = all->registry,
-                                  .directory = all->directory,
-                                  .vault = all->vault,
-                                  .session_cache = all->session_cache,
-                                  .cell = all->cell,
-                                  .node_keys = all->node_keys,
-                                  .crypto = all->crypto,
-                                  .clock = &all->host.clock,
-                                  .host = &all->host.host};
+    struct lh_gate_parts parts = installation_parts(all);
     struct lh_gate *gate = NULL;
     failing_alloc_at(1);
     lh_status status = lh_gate_new(&parts, &gate);
