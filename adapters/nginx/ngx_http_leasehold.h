@@ -33,7 +33,8 @@ typedef struct {
     ngx_str_t                  home;              /* absolute path, with NUL; empty: no module */
     ngx_str_t                  first_use;         /* "file:line" of the first other directive */
     ngx_int_t                  request_id_index;  /* $request_id if used, else NGX_ERROR */
-    ngx_int_t                  http_cookie_index; /* $http_cookie likewise */
+    ngx_array_t                header_variables;  /* of ngx_uint_t: indices of those $http_... whose
+                                                     headers each location writes anew */
 } ngx_http_leasehold_main_conf_t;
 
 

@@ -25,7 +25,6 @@ ngx_http_leasehold_create_main_conf(ngx_conf_t *cf)
     }
 
     lmcf->request_id_index = NGX_ERROR;
-    lmcf->http_cookie_index = NGX_ERROR;
 
     return lmcf;
 }

@@ -1,7 +1,10 @@
 """Response caches: here they may not mix identities, elsewhere they may keep nothing that is personal."""
+import time
+
 import pytest
 
 from harness.echo import answer
+from harness.gateway import wait_until
 
 HTTP = 'proxy_cache_path $folder/cache keys_zone=shared:1m; proxy_cache shared; proxy_cache_valid 200 10m;'
 
@@ -68,6 +71,22 @@ def test_a_uid_in_the_uri_does_not_stand_in_for_one_in_the_key(start, echo, home
 def test_a_cache_in_front_of_what_is_not_decided_is_left_alone(start, echo, acme, globex):
     gateway = start('location / { leasehold off; proxy_pass $upstream; }', http=HTTP, workers=1)
     assert gateway.ask('/page').body == gateway.ask('/page').body == b'None None 1'
+
+
+def test_an_update_in_the_background_is_the_same_tenants(start, echo, acme, globex):
+    """nginx asks for it by a clone of the request, which runs through no phase."""
+    http = HTTP.replace('10m', '1s') + '''proxy_cache_key $leasehold_uid$request_uri; proxy_cache_use_stale updating;
+        proxy_cache_background_update on; add_header X-Cache ${upstream_cache_status};'''
+    gateway = start('leasehold on; location / { proxy_pass $upstream; }', http=http)
+    for tenant, session in (('acme', acme), ('globex', globex)):
+        assert gateway.ask('/page', tenant=tenant, session=session).one('X-Cache') == 'MISS'
+    time.sleep(1.5)
+    for tenant, session, number in (('acme', acme, 1), ('globex', globex, 2)):
+        stale = gateway.ask('/page', tenant=tenant, session=session)
+        assert stale.one('X-Cache') == 'STALE' and stale.body.startswith(tenant.encode()) and stale.body.endswith(b' %d' % number)
+        assert gateway.ask('/page', tenant=tenant, session=globex if session is acme else acme).status == 401
+    wait_until(lambda: len(echo.taken()) == 4, 'updated')
+    assert [seen.one('X-Tenant-ID') for seen in echo.taken()] == ['acme', 'globex'] * 2
 
 
 SENT = [('Cache-Control', 'public, max-age=600'), ('Expires', 'Thu, 01 Jan 2099 00:00:00 GMT'),

@@ -164,6 +164,34 @@ def test_http2_a_header_block_in_parts_is_one(start, echo, acme, globex, size):
     assert {seen.one('X-Session-Subject') for seen in echo.taken()} == {'alice@acme.example'}
 
 
+def end_of_block(stream, part=b''):
+    frame = frames.ContinuationFrame(stream, part)
+    frame.flags.add('END_HEADERS')
+    return frame
+
+
+@pytest.mark.parametrize('session_of, status', [('acme', 200), ('globex', 401)])
+@pytest.mark.parametrize('is_cut', [False, True], ids=['whole', 'cut'])
+def test_http2_an_empty_frame_ends_a_header_block(start, echo, acme, globex, session_of, status, is_cut):
+    """nginx by itself reads such a block only once it has got another frame, if its last field is a literal.
+    Until then that connection waits, as one that has sent half a head does, and no other one."""
+    gateway = start(ON, listen='http2')
+    client, other = frames_to(gateway), frames_to(gateway)
+    block = client.encoder.encode(fields({'acme': acme, 'globex': globex}[session_of]))
+    first = frames.HeadersFrame(1, block[:9] if is_cut else block)
+    first.flags.add('END_STREAM')
+    client.send(first)
+    if is_cut:
+        client.send(frames.ContinuationFrame(1, block[9:]))
+    client.send(end_of_block(1))
+    other.headers(1, fields(globex, authority=OTHER_HOST))
+    assert other.answer(1) == 200
+    client.send(frames.PingFrame(0, b'12345678'))
+    assert client.answer(1) == status
+    subjects = [seen.one('X-Session-Subject') for seen in echo.taken()]
+    assert sorted(subjects) == ['alice@acme.example'] * (status == 200) + ['bob@globex.example']
+
+
 def test_http2_a_frame_of_another_stream_inside_a_header_block_ends_the_connection(start, echo, acme, globex):
     gateway = start(ON, listen='http2')
     for intruder in (frames.DataFrame(1, b'x'), frames.ContinuationFrame(3, b''), frames.PingFrame(0, b'12345678')):

@@ -8,6 +8,7 @@ import pytest
 
 from harness import build, http1
 from harness.echo import answer
+from harness.gateway import wait_until
 
 ADMIN = '''leasehold on;
     location / { add_header X-Location open always; proxy_pass $upstream; }
@@ -150,6 +151,88 @@ def test_values_of_variables_are_taken_as_they_are(start, echo, home, globex):
     assert told.one('X-Sub') == 'bob@globex.example' and told.one('X-Name') == 'bob'
     assert gateway.ask('/rewritten/x', tenant='globex', session=globex).status == 200
     assert [seen.path for seen in echo.taken()] == ['/to/globex']
+
+
+def test_post_action_is_decided(start, echo, acme, globex):
+    """It is asked after every answer, refusals too, by a redirect of nginx's own."""
+    gateway = start('''leasehold on;
+        location / { post_action @after; proxy_pass $upstream; }
+        location /strict { post_action /admin; proxy_pass $upstream; }
+        location /plain { leasehold off; post_action @after; proxy_pass $upstream; }
+        location /counted { post_action /off; proxy_pass $upstream; }
+        location @after { rewrite ^ /after break; proxy_pass $upstream; }
+        location /admin { leasehold_require role=admin; proxy_pass $upstream; }
+        location /off { leasehold off; proxy_pass $upstream; }''')
+    for path in ('/', '/strict', '/plain'):
+        assert gateway.ask(path, tenant='acme', session=globex).status == (200 if path == '/plain' else 401)
+    assert gateway.ask('/strict', tenant='globex', session=globex).status == 200
+    assert gateway.ask('/counted', tenant='globex', session=acme).status == 401
+    gateway.decisions(5)
+    assert not echo.taken('/after') and not echo.taken('/admin')
+    for seen in echo.taken('/off'):
+        assert seen.one('X-Tenant-ID') is None and seen.one('Cookie') is None
+    assert gateway.ask('/', tenant='acme', session=acme).status == 200
+    assert gateway.ask('/strict', tenant='acme', session=acme).status == 200
+    wait_until(lambda: echo.taken('/after') and echo.taken('/admin'), 'asked afterwards')
+    for seen in echo.taken('/after') + echo.taken('/admin'):
+        assert seen.one('X-Tenant-ID') == 'acme' and seen.one('X-Session-Ref') == acme.reference
+
+
+def test_what_is_decided_begins_with_a_location(start, echo, acme, globex):
+    """At server level a return is answered before, as the manual says; a rewrite leads to a location."""
+    gateway = start('''leasehold on; rewrite ^/public/(.*)$ /admin/$1; if ($arg_to) { rewrite ^ /admin/if; }
+        if ($request_uri = /health) { return 200 "fine"; }
+        location / { leasehold off; proxy_pass $upstream; }
+        location /admin { leasehold_require role=admin; proxy_pass $upstream; }''')
+    assert gateway.ask('/health').body == b'fine'
+    for path in ('/public/x', '/?to=1', '/health?to=1'):
+        assert gateway.ask(path, tenant='acme', session=globex).status == 401
+        assert gateway.ask(path, tenant='globex', session=globex).status == 403
+        assert gateway.ask(path, tenant='acme', session=acme).status == 200
+    assert [seen.one('X-Session-Subject') for seen in echo.taken()] == ['alice@acme.example'] * 3
+
+
+def test_an_internal_location_cannot_be_asked_for(start, echo, acme, globex):
+    gateway = start('''leasehold on; location / { proxy_pass $upstream; }
+        location /inner { leasehold off; internal; proxy_pass $upstream; }''')
+    for session in (acme, globex, None):
+        assert gateway.ask('/inner', tenant='acme', session=session).status == 404
+    assert not echo.taken()
+
+
+COPIES = 'proxy_set_header X-Copy $http_x_session_subject; proxy_set_header X-Cookies $http_cookie;'
+
+
+def test_a_header_variable_does_not_outlive_its_location(start, echo, acme, globex):
+    """The client's own header, read where nothing is scrubbed, is not what the next location passes on."""
+    echo.routes['/raw'] = lambda seen: answer(headers=[('X-Accel-Redirect', '/inner')])
+    gateway = start(f'''leasehold on;
+        location /raw {{ leasehold off; leasehold_scrub off; {COPIES} proxy_pass $upstream; }}
+        location /inner {{ {COPIES} proxy_pass $upstream; }}''')
+    forged = [('X-Session-Subject', 'forged'), ('Cookie', 'theme=dark')]
+    for tenant, session, subject in (('acme', acme, 'alice@acme.example'), ('globex', globex, 'bob@globex.example')):
+        echo.forget()
+        assert gateway.ask('/raw', tenant=tenant, session=session, headers=forged).status == 200
+        raw, inner = echo.taken()
+        assert raw.one('X-Copy') == 'forged' and session.value in raw.one('X-Cookies')
+        assert inner.one('X-Copy') == subject and inner.one('X-Cookies') == 'theme=dark'
+
+
+def test_a_subrequest_does_not_change_what_its_parent_reads(start, echo, acme, globex):
+    """nginx keeps one set of variables for both."""
+    gateway = start(f'''leasehold on;
+        location / {{ auth_request /ask; {COPIES} proxy_pass $upstream; }}
+        location /bare {{ auth_request /ask-bare; {COPIES} proxy_pass $upstream; }}
+        location = /ask {{ internal; leasehold off; leasehold_scrub off; {COPIES} proxy_pass $upstream/ask; }}
+        location = /ask-bare {{ internal; leasehold off; {COPIES} proxy_pass $upstream/ask-bare; }}''')
+    forged = [('X-Session-Subject', 'forged'), ('Cookie', 'theme=dark')]
+    for path, asked, copy in (('/x', '/ask', 'forged'), ('/bare', '/ask-bare', None)):
+        echo.forget()
+        assert gateway.ask(path, tenant='acme', session=globex, headers=forged).status == 401
+        assert gateway.ask(path, tenant='acme', session=acme, headers=forged).status == 200
+        first, second = echo.taken()
+        assert first.path == asked and first.one('X-Copy') == copy
+        assert second.one('X-Copy') == 'alice@acme.example' and second.one('X-Cookies') == 'theme=dark'
 
 
 def test_an_underscored_tenant_is_none_by_default(start, echo, acme, globex):

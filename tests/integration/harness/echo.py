@@ -64,6 +64,7 @@ class Echo:
         self.streams = {}
         self.lock = threading.Lock()
         self.requests = []
+        self.accepted = 0  # connections so far
         self.connections = set()
         self.thread = threading.Thread(target=self._accept, daemon=True)
         self.thread.start()
@@ -96,6 +97,7 @@ class Echo:
                 connection, _ = self.listener.accept()
             except OSError:
                 return
+            self.accepted += 1
             threading.Thread(target=self._serve, args=(connection,), daemon=True).start()
 
     def _serve(self, connection):
@@ -129,14 +131,21 @@ class Echo:
     def _read_body(headers, stream):
         fields = {name.lower(): value for name, value in headers}
         if fields.get('transfer-encoding', '').lower() == 'chunked':
-            body = b''
+            parts = []
             while size := int(stream.readline().split(b';')[0], 16):
-                body += stream.read(size)
+                parts.append(Echo._exactly(stream, size))
                 stream.readline()
             while stream.readline().strip():
                 pass
-            return body
-        return stream.read(int(fields.get('content-length', 0)))
+            return b''.join(parts)
+        return Echo._exactly(stream, int(fields.get('content-length', 0)))
+
+    @staticmethod
+    def _exactly(stream, size):
+        body = stream.read(size)
+        if len(body) != size:
+            raise ValueError('broken off')
+        return body
 
     def _respond(self, connection, seen):
         for prefix, speak in self.streams.items():

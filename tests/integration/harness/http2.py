@@ -5,6 +5,7 @@ import socket
 import h2.config
 import h2.connection
 import h2.events
+import h2.exceptions
 import hpack
 import hyperframe.frame as frames
 
@@ -34,15 +35,38 @@ class Connection:
     def flush(self):
         self.socket.sendall(self.protocol.data_to_send())
 
-    def request(self, path='/', authority='127.0.0.1', method='GET', headers=(), body=b''):
-        """Begins a stream; returns its number. Bodies up to the initial window."""
+    def request(self, path='/', authority='127.0.0.1', method='GET', headers=(), body=b'', is_whole=True):
+        """Begins a stream; returns its number. Bodies up to the initial window; is_whole False: one follows
+        by upload."""
         stream = self.protocol.get_next_available_stream_id()
         fields = [(':method', method), (':scheme', 'http'), (':authority', authority), (':path', path)]
-        self.protocol.send_headers(stream, fields + list(headers), end_stream=not body)
+        self.protocol.send_headers(stream, fields + list(headers), end_stream=is_whole and not body)
         if body:
             self.protocol.send_data(stream, body, end_stream=True)
         self.open[stream] = [None, [], b'']
         return stream
+
+    def upload(self, stream, body):
+        """Sends a body as the other side makes room for it; the rest of it is not sent to an answer that
+        comes before its end."""
+        view, at = memoryview(body), 0
+        while at < len(view) and stream in self.open:
+            room = min(self.protocol.local_flow_control_window(stream), self.protocol.max_outbound_frame_size)
+            if room == 0:
+                self._receive()
+                continue
+            self.protocol.send_data(stream, bytes(view[at:at + room]), end_stream=at + room >= len(view))
+            self.flush()
+            at += room
+        if at < len(view):
+            self._give_up(stream)
+
+    def _give_up(self, stream):
+        try:
+            self.protocol.reset_stream(stream, error_code=8)
+        except h2.exceptions.StreamClosedError:
+            return  # the other side has done it
+        self.flush()
 
     def reset(self, stream):
         self.protocol.reset_stream(stream, error_code=8)

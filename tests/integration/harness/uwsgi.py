@@ -10,6 +10,7 @@ class Told:
 
     def __init__(self, variables):
         self.variables = variables
+        self.body = b''
 
     def all(self, name):
         return [value for key, value in self.variables if key == name]
@@ -65,5 +66,7 @@ class Service:
                 return
             with connection, connection.makefile('rb') as stream:
                 _, size, _ = struct.unpack('<BHB', stream.read(4))
-                self.requests.append(Told(_variables(stream.read(size))))
+                told = Told(_variables(stream.read(size)))
+                told.body = stream.read(int(dict(told.variables).get('CONTENT_LENGTH') or 0))
+                self.requests.append(told)
                 connection.sendall(b'HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n')
