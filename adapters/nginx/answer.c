@@ -210,9 +210,7 @@ ngx_http_leasehold_answer_headers(ngx_http_request_t *r, ngx_http_leasehold_verd
         }
 
         /* auth_request and satisfy look for the challenge here */
-        if (h->key.len == sizeof("WWW-Authenticate") - 1
-            && ngx_strncasecmp(h->key.data, (u_char *) "WWW-Authenticate", h->key.len) == 0)
-        {
+        if (ngx_http_leasehold_is_named(h, "WWW-Authenticate")) {
             r->headers_out.www_authenticate = h;
         }
     }

@@ -80,23 +80,15 @@ ngx_http_leasehold_filter_tokens(ngx_pool_t *pool, ngx_str_t *value,
 }
 
 
-static ngx_uint_t
-ngx_http_leasehold_is_named(ngx_table_elt_t *element, const char *name, size_t len)
-{
-    return element->key.len == len
-           && ngx_strncasecmp(element->key.data, (u_char *) (uintptr_t) name, len) == 0;
-}
-
-
 static ngx_int_t
 ngx_http_leasehold_scrub_connection(ngx_http_request_t *r, ngx_table_elt_t *element)
 {
-    if (ngx_http_leasehold_is_named(element, "connection", sizeof("connection") - 1)) {
+    if (ngx_http_leasehold_is_named(element, "connection")) {
         return ngx_http_leasehold_filter_tokens(r->pool, &element->value,
                                                 ngx_http_leasehold_is_managed_token);
     }
 
-    if (!ngx_http_leasehold_is_named(element, "upgrade", sizeof("upgrade") - 1)) {
+    if (!ngx_http_leasehold_is_named(element, "upgrade")) {
         return NGX_OK;
     }
 

@@ -94,6 +94,7 @@ ngx_http_leasehold_directive(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
 {
     ngx_command_t                    own;
     ngx_http_leasehold_directive_t  *row;
+    ngx_http_leasehold_loc_conf_t   *llcf;
     ngx_http_leasehold_main_conf_t  *lmcf;
 
     row = cmd->post;
@@ -110,6 +111,11 @@ ngx_http_leasehold_directive(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
                                                     &cf->conf_file->file.name,
                                                     cf->conf_file->line)
                                         - lmcf->first_use.data);
+    }
+
+    if (cmd->conf == NGX_HTTP_LOC_CONF_OFFSET) {
+        llcf = conf;
+        llcf->has_directives = 1;
     }
 
     own = *cmd;

@@ -189,13 +189,6 @@ ngx_http_leasehold_is_decided(ngx_http_leasehold_verdict_t *verdict, ngx_str_t *
 }
 
 
-static ngx_uint_t
-ngx_http_leasehold_is_named(ngx_table_elt_t *h, char *name, size_t len)
-{
-    return h->key.len == len && ngx_strncasecmp(h->key.data, (u_char *) name, len) == 0;
-}
-
-
 static void
 ngx_http_leasehold_drop_cookies(ngx_http_request_t *r, ngx_http_leasehold_verdict_t *verdict)
 {
@@ -208,7 +201,7 @@ ngx_http_leasehold_drop_cookies(ngx_http_request_t *r, ngx_http_leasehold_verdic
 
         for (i = 0; i < part->nelts; i++) {
             if (h[i].hash == 0
-                || !ngx_http_leasehold_is_named(&h[i], "Set-Cookie", sizeof("Set-Cookie") - 1)
+                || !ngx_http_leasehold_is_named(&h[i], "Set-Cookie")
                 || !ngx_http_leasehold_is_our_cookie(&h[i].value)
                 || ngx_http_leasehold_is_decided(verdict, &h[i].value))
             {
@@ -241,8 +234,8 @@ ngx_http_leasehold_is_cache_header(ngx_table_elt_t *h)
         return 1;
     }
 
-    return ngx_http_leasehold_is_named(h, "Surrogate-Control", sizeof("Surrogate-Control") - 1)
-           || ngx_http_leasehold_is_named(h, "Expires", sizeof("Expires") - 1);
+    return ngx_http_leasehold_is_named(h, "Surrogate-Control")
+           || ngx_http_leasehold_is_named(h, "Expires");
 }
 
 
@@ -265,8 +258,7 @@ ngx_http_leasehold_keeps_cache_headers(ngx_http_request_t *r, ngx_flag_t keep)
             }
 
             if (keep) {
-                found |= ngx_http_leasehold_is_named(&h[i], "Cache-Control",
-                                                     sizeof("Cache-Control") - 1);
+                found |= ngx_http_leasehold_is_named(&h[i], "Cache-Control");
             } else {
                 h[i].hash = 0;
             }

@@ -9,8 +9,6 @@
 
 static ngx_int_t ngx_http_leasehold_postconfiguration(ngx_conf_t *cf);
 static ngx_int_t ngx_http_leasehold_variable_index(ngx_conf_t *cf, const char *name);
-static ngx_int_t ngx_http_leasehold_find_header_variables(ngx_cycle_t *cycle, ngx_array_t *found);
-static ngx_uint_t ngx_http_leasehold_is_header_variable(ngx_str_t *name);
 static void ngx_http_leasehold_warn_order(ngx_conf_t *cf);
 static ngx_int_t ngx_http_leasehold_init_process(ngx_cycle_t *cycle);
 static void ngx_http_leasehold_exit_process(ngx_cycle_t *cycle);
@@ -231,64 +229,6 @@ ngx_http_leasehold_init_conf(ngx_cycle_t *cycle, void *conf)
 
     return ngx_http_leasehold_check_home(cycle, &lmcf->home) == NGX_OK ? NGX_CONF_OK
                                                                        : NGX_CONF_ERROR;
-}
-
-
-/*
- * nginx remembers what a $http_... was when it was read first, and shares that with subrequests.
- * For headers that each location writes anew that would be another location's identity, or what a
- * client sent to one with "leasehold_scrub off": these are read anew each time.
- */
-static ngx_int_t
-ngx_http_leasehold_find_header_variables(ngx_cycle_t *cycle, ngx_array_t *found)
-{
-    ngx_uint_t                  i, *index;
-    ngx_http_variable_t        *v;
-    ngx_http_core_main_conf_t  *cmcf;
-
-    if (ngx_array_init(found, cycle->pool, 4, sizeof(ngx_uint_t)) != NGX_OK) {
-        return NGX_ERROR;
-    }
-
-    cmcf = ngx_http_cycle_get_module_main_conf(cycle, ngx_http_core_module);
-    v = cmcf->variables.elts;
-
-    for (i = 0; i < cmcf->variables.nelts; i++) {
-        if (!ngx_http_leasehold_is_header_variable(&v[i].name)) {
-            continue;
-        }
-
-        index = ngx_array_push(found);
-        if (index == NULL) {
-            return NGX_ERROR;
-        }
-
-        *index = i;
-        v[i].flags |= NGX_HTTP_VAR_NOCACHEABLE;
-    }
-
-    return NGX_OK;
-}
-
-
-static ngx_uint_t
-ngx_http_leasehold_is_header_variable(ngx_str_t *name)
-{
-    size_t               skip;
-    lh_slice             header;
-    enum lh_header_kind  kind;
-
-    skip = sizeof("http_") - 1;
-
-    if (name->len <= skip || ngx_strncmp(name->data, "http_", skip) != 0) {
-        return 0;
-    }
-
-    header.ptr = name->data + skip;
-    header.len = name->len - skip;
-    kind = lh_gate_header_kind(header);
-
-    return kind == LH_HEADER_COOKIE || lh_gate_is_managed(kind);
 }
 
 

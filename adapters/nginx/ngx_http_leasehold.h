@@ -9,7 +9,8 @@
  *   host.c        what the library needs from a worker; lanes.c: its two threads
  *   record.c      what is remembered of a request
  *   handler.c     when a request is decided, and waiting for it
- *   scrub.c       request headers: what is taken away and what is put in; header_list.c: how
+ *   scrub.c       request headers: what is taken away and what is put in, with header_list.c,
+ *                 connection_headers.c and header_variables.c
  *   answer.c      refusals
  *   filter.c      answer headers
  *   variables.c   $leasehold_...
@@ -33,8 +34,7 @@ typedef struct {
     ngx_str_t                  home;              /* absolute path, with NUL; empty: no module */
     ngx_str_t                  first_use;         /* "file:line" of the first other directive */
     ngx_int_t                  request_id_index;  /* $request_id if used, else NGX_ERROR */
-    ngx_array_t                header_variables;  /* of ngx_uint_t: indices of those $http_... whose
-                                                     headers each location writes anew */
+    ngx_array_t                header_variables;  /* of ngx_uint_t, see header_variables.c */
 } ngx_http_leasehold_main_conf_t;
 
 
@@ -50,6 +50,7 @@ typedef struct {
 
 /* What the directives of one level say. Merged one by one. */
 typedef struct {
+    ngx_flag_t                 has_directives;    /* of its own, any */
     ngx_uint_t                 mode;
     ngx_uint_t                 tenant_from;       /* LH_GATE_TENANT_... */
     ngx_array_t               *base_domains;      /* of lh_slice; goes with tenant_from */
@@ -188,6 +189,11 @@ ngx_int_t ngx_http_leasehold_own_headers(ngx_http_request_t *r);
 ngx_int_t ngx_http_leasehold_apply(ngx_http_leasehold_visit_t *visit,
     ngx_http_leasehold_verdict_t *verdict);
 
+/* header_variables.c */
+/* Finds the $http_... whose headers each location writes anew. NGX_ERROR: no memory. */
+ngx_int_t ngx_http_leasehold_find_header_variables(ngx_cycle_t *cycle, ngx_array_t *found);
+void ngx_http_leasehold_forget_header_variables(ngx_http_request_t *r);
+
 /* header_list.c */
 /*
  * Drops elements from a list and appends others, without moving any element and without leaving
@@ -228,6 +234,14 @@ ngx_http_leasehold_slice(ngx_str_t s)
     lh_slice  slice = { s.data, s.len };
 
     return slice;
+}
+
+
+static ngx_inline ngx_uint_t
+ngx_http_leasehold_is_named(ngx_table_elt_t *h, const char *name)
+{
+    return h->key.len == ngx_strlen(name)
+           && ngx_strncasecmp(h->key.data, (u_char *) (uintptr_t) name, h->key.len) == 0;
 }
 
 

@@ -9,7 +9,6 @@
 #define NGX_HTTP_LEASEHOLD_COLD_BUDGET_MS  250
 
 
-static ngx_uint_t ngx_http_leasehold_says_nothing(ngx_http_leasehold_loc_conf_t *conf);
 static ngx_http_leasehold_policy_t *ngx_http_leasehold_build_policy(ngx_conf_t *cf,
     ngx_http_leasehold_loc_conf_t *conf);
 
@@ -69,10 +68,6 @@ ngx_http_leasehold_merge_loc_conf(ngx_conf_t *cf, void *parent, void *child)
     ngx_http_leasehold_loc_conf_t  *prev = parent;
     ngx_http_leasehold_loc_conf_t  *conf = child;
 
-    ngx_uint_t  is_silent;
-
-    is_silent = ngx_http_leasehold_says_nothing(conf);
-
     /* values that one directive sets together are inherited together */
     if (conf->tenant_from == NGX_CONF_UNSET_UINT) {
         conf->base_domains = prev->base_domains;
@@ -115,31 +110,10 @@ ngx_http_leasehold_merge_loc_conf(ngx_conf_t *cf, void *parent, void *child)
         return NGX_CONF_ERROR;
     }
 
-    conf->policy = is_silent && prev->policy ? prev->policy
-                                             : ngx_http_leasehold_build_policy(cf, conf);
+    conf->policy = prev->policy && !conf->has_directives
+                   ? prev->policy : ngx_http_leasehold_build_policy(cf, conf);
 
     return conf->policy ? NGX_CONF_OK : NGX_CONF_ERROR;
-}
-
-
-static ngx_uint_t
-ngx_http_leasehold_says_nothing(ngx_http_leasehold_loc_conf_t *conf)
-{
-    return conf->mode == NGX_CONF_UNSET_UINT
-           && conf->tenant_from == NGX_CONF_UNSET_UINT
-           && conf->takes_cookie == NGX_CONF_UNSET
-           && conf->state == NGX_CONF_UNSET_UINT
-           && conf->is_require_set == NGX_CONF_UNSET
-           && conf->audiences == NGX_CONF_UNSET_PTR
-           && conf->origin == NGX_CONF_UNSET_UINT
-           && conf->preflight == NGX_CONF_UNSET_PTR
-           && conf->signin.data == NULL
-           && conf->budget == NGX_CONF_UNSET_MSEC
-           && conf->cold_budget == NGX_CONF_UNSET_MSEC
-           && conf->scrub == NGX_CONF_UNSET
-           && conf->optional_stale == NGX_CONF_UNSET_UINT
-           && conf->longlived == NGX_CONF_UNSET_UINT
-           && conf->cache_control == NGX_CONF_UNSET_UINT;
 }
 
 

@@ -36,7 +36,6 @@ static ngx_int_t ngx_http_leasehold_replace_host(ngx_http_leasehold_record_t *re
 static ngx_http_leasehold_taken_t *ngx_http_leasehold_collect(ngx_http_request_t *r,
     ngx_uint_t *out_count, ngx_uint_t *out_managed);
 static ngx_int_t ngx_http_leasehold_note(ngx_http_leasehold_record_t *record);
-static void ngx_http_leasehold_forget_variables(ngx_http_request_t *r);
 static ngx_int_t ngx_http_leasehold_restore(ngx_http_leasehold_visit_t *visit);
 static ngx_int_t ngx_http_leasehold_inject(ngx_http_leasehold_visit_t *visit,
     struct lh_decision *decision);
@@ -275,27 +274,10 @@ ngx_http_leasehold_apply(ngx_http_leasehold_visit_t *visit, ngx_http_leasehold_v
         return NGX_ERROR;
     }
 
-    ngx_http_leasehold_forget_variables(visit->request);
+    ngx_http_leasehold_forget_header_variables(visit->request);
     visit->applied = verdict;
 
     return NGX_OK;
-}
-
-
-/* What was read of the headers before holds those of another location, or the client's cookie. */
-static void
-ngx_http_leasehold_forget_variables(ngx_http_request_t *r)
-{
-    ngx_uint_t                       i, *index;
-    ngx_http_leasehold_main_conf_t  *lmcf;
-
-    lmcf = ngx_http_get_module_main_conf(r, ngx_http_leasehold_module);
-    index = lmcf->header_variables.elts;
-
-    for (i = 0; i < lmcf->header_variables.nelts; i++) {
-        r->variables[index[i]].valid = 0;
-        r->variables[index[i]].not_found = 0;
-    }
 }
 
 

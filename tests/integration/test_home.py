@@ -47,9 +47,7 @@ def replace_workers(gateway):
     for pid in before:
         os.kill(pid, signal.SIGKILL)
     gateway.expected_bad.append('exited on signal 9')
-    wait_until(lambda: len(gateway.worker_pids()) == gateway.workers
-               and not set(gateway.worker_pids()) & set(before), 'new workers')
-    gateway.pids = gateway.worker_pids()
+    gateway.wait_for_new_workers(before)
 
 
 def test_without_a_home_the_answer_is_unknown(start, echo, own_home, sessions):

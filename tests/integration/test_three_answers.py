@@ -38,9 +38,7 @@ def kill_workers(gateway):
     for pid in before:
         os.kill(pid, signal.SIGKILL)
     gateway.expected_bad.append('exited on signal 9')
-    wait_until(lambda: len(gateway.worker_pids()) == gateway.workers
-               and not set(gateway.worker_pids()) & set(before), 'new workers')
-    gateway.pids = gateway.worker_pids()
+    gateway.wait_for_new_workers(before)
 
 
 # --- The change counters ---------------------------------------------------------------------------

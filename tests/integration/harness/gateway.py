@@ -175,12 +175,19 @@ http {{
         titles = ((pid, processes.title(pid)) for pid in processes.children(self.process.pid))
         return [pid for pid, title in titles if 'worker process' in title and 'shutting down' not in title]
 
+    def wait_for_new_workers(self, before):
+        """Until there are as many as there should be, and none of before among them. One reading of the
+        list answers both: a worker that starts is not called one yet when the old ones are none any more."""
+        def are_new():
+            self.pids = self.worker_pids()
+            return len(self.pids) == self.workers and not set(self.pids) & set(before)
+
+        wait_until(are_new, 'new workers')
+
     def reload(self):
         before = self.worker_pids()
         self.process.send_signal(signal.SIGHUP)
-        wait_until(lambda: len(self.worker_pids()) == self.workers
-                   and not set(self.worker_pids()) & set(before), 'new workers')
-        self.pids = self.worker_pids()
+        self.wait_for_new_workers(before)
 
     def stop(self, how=signal.SIGTERM):
         """Ends nginx; returns the seconds that it took."""
@@ -197,7 +204,7 @@ http {{
         if self.process is not None:
             pids = self.worker_pids()
             self.stop(signal.SIGQUIT)
-            assert pids == self.pids, f'a worker died: {self.log_text()[-3000:]}'
+            assert pids == self.pids, f'a worker died, {self.pids} became {pids}: {self.log_text()[-3000:]}'
         reports = build.sanitizer_reports(self.folder)
         log = self.log_text()
         shutil.rmtree(self.folder, ignore_errors=True)
