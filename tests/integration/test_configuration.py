@@ -1,8 +1,12 @@
 """What nginx -t accepts, what it says about the rest, and what a location inherits."""
 import os
+import pwd
 import shutil
 
 import pytest
+
+from harness.gateway import Gateway, make_folder
+from harness.home import Home
 
 
 def refused(gateway, *texts):
@@ -176,3 +180,25 @@ def test_a_second_server_inherits_from_http_alone(start, echo, acme, globex):
         connection.send(b'GET / HTTP/1.1\r\nHost: x\r\nX-Tenant-ID: acme\r\n\r\n')
         assert connection.read().status == 401
     assert len(echo.taken()) == 1
+
+
+def test_one_process_alone_decides_too(echo):
+    """master_process off, for who looks for mistakes: whoever starts nginx owns the home then. It cannot
+    be reloaded, but nginx by itself cannot either."""
+    folder, user = make_folder(), pwd.getpwuid(os.geteuid()).pw_name
+    home = Home(os.path.join(folder, 'home'), user)
+    home.init()
+    for tenant in ('acme', 'globex'):
+        home.run('tenant', 'add', tenant)
+    acme, globex = home.session('acme'), home.session('globex')
+    gateway = Gateway(home, echo, 'leasehold on; location / { proxy_pass $upstream; }', main='master_process off;', user=user)
+    gateway.workers = 0
+    gateway.start()
+    assert gateway.ask(tenant='acme', session=globex).status == 401
+    assert gateway.ask(tenant='acme', session=acme).status == 200
+    assert gateway.ask(tenant='globex', session=globex).status == 200
+    home.revoke(acme)
+    assert gateway.ask(tenant='acme', session=acme).status == 401
+    gateway.finish()
+    shutil.rmtree(folder)
+    assert len(echo.taken()) == 2

@@ -263,6 +263,20 @@ def test_auth_request_to_a_protected_location(start, echo, acme, globex):
     assert 'x-tenant-id' not in echo.taken()[0].folded()
 
 
+def test_satisfy_any_and_an_auth_request_that_says_yes_let_nobody_in(start, echo, acme, globex):
+    gateway = start('''leasehold on;
+        location / { satisfy any; deny all; auth_request /yes; proxy_pass $upstream; }
+        location = /yes { internal; leasehold off; return 204; }
+        location /no { satisfy all; auth_request /never; proxy_pass $upstream; }
+        location = /never { internal; leasehold off; return 403; }''')
+    for path in ('/x', '/no'):
+        assert gateway.ask(path, tenant='acme').status == 401
+        assert gateway.ask(path, tenant='acme', session=globex).status == 401
+    assert gateway.ask('/no', tenant='acme', session=acme).status == 403
+    assert not echo.taken()
+    assert gateway.ask('/x', tenant='acme', session=acme).status == 200
+
+
 def test_limits_know_the_tenant(start, echo, acme, globex):
     """limit_req runs in the same phase, after the gate: an empty key would limit nobody."""
     gateway = start('''leasehold on; location / { limit_req zone=per_tenant; proxy_pass $upstream; }''',
