@@ -10,7 +10,7 @@
 
 #include "base/banned.h"
 
-/* Keys of one map at most are sorted to find duplicates. */
+/* What sorting the keys of one map may take, to find duplicates. */
 #define SORT_BYTES_MAX ((size_t)64 * 1024 * 1024)
 
 struct container {

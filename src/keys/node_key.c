@@ -85,6 +85,13 @@ static lh_status make_kid(struct lh_crypto *crypto, lh_slice node_name, struct l
     return lh_ok();
 }
 
+/* The directory is made by init: that it is missing is no answer about keys. */
+static lh_status open_dir(const char *dir, int *out_fd)
+{
+    lh_status status = lh_key_dir_open(AT_FDCWD, dir, out_fd);
+    return status.code == LH_ABSENT ? lh_status_of(LH_UNREADABLE) : status;
+}
+
 /* Removes the files of keys whose time is over; set keeps the others. */
 static lh_status retire_keys(int dir_fd, uint64_t now_ms, struct lh_node_key_set *set,
                              size_t *out_removed)
@@ -161,9 +168,7 @@ lh_status lh_node_key_retire(struct lh_crypto *crypto, const char *dir, uint64_t
                              size_t *out_removed)
 {
     LH_CLEANUP(lh_key_fd_close) int dir_fd = -1;
-    lh_status status = lh_key_dir_open(AT_FDCWD, dir, &dir_fd);
-    LH_ENSURE(status.code != LH_ABSENT, LH_UNREADABLE);
-    LH_TRY(status);
+    LH_TRY(open_dir(dir, &dir_fd));
     LH_CLEANUP(lh_node_key_set_fini) struct lh_node_key_set set = {.count = 0};
     LH_TRY(lh_node_key_set_read(crypto, dir_fd, &set));
     return retire_keys(dir_fd, now_ms, &set, out_removed);
@@ -193,9 +198,7 @@ static lh_status read_dir(struct lh_crypto *crypto, const char *dir, struct stam
                           struct lh_node_key_set *out_set)
 {
     LH_CLEANUP(lh_key_fd_close) int dir_fd = -1;
-    lh_status status = lh_key_dir_open(AT_FDCWD, dir, &dir_fd);
-    LH_ENSURE(status.code != LH_ABSENT, LH_UNREADABLE);
-    LH_TRY(status);
+    LH_TRY(open_dir(dir, &dir_fd));
     struct stat found;
     LH_ENSURE(fstat(dir_fd, &found) == 0, LH_UNREADABLE);
     LH_CLEANUP(lh_node_key_set_fini) struct lh_node_key_set set = {.count = 0};

@@ -14,8 +14,6 @@
 
 #include "base/banned.h"
 
-#define REGISTRY_MAGIC 0x72656769U
-
 /* Sparse: costs address space, not disk. A million revocations fit some four times. */
 #define DEFAULT_MAP_BYTES ((uint64_t)1024 * 1024 * 1024)
 /* Below it the reserve would be most of the map. */
@@ -37,7 +35,7 @@ static lh_status new_registry(const struct lh_registry_options *options,
     struct lh_registry *registry = calloc(1, sizeof(*registry));
     LH_ENSURE(registry != NULL, LH_NO_MEMORY);
     uint64_t map_bytes = options->map_bytes == 0 ? DEFAULT_MAP_BYTES : options->map_bytes;
-    registry->magic = REGISTRY_MAGIC;
+    registry->magic = LH_REGISTRY_MAGIC;
     registry->host = options->host;
     registry->is_read_only = options->is_read_only;
     registry->map_bytes = map_bytes < MIN_MAP_BYTES ? MIN_MAP_BYTES : map_bytes;
@@ -53,7 +51,7 @@ void lh_registry_close(struct lh_registry *registry)
     if (registry == NULL) {
         return;
     }
-    LH_MAGIC_CHECK(registry, REGISTRY_MAGIC);
+    LH_MAGIC_CHECK(registry, LH_REGISTRY_MAGIC);
     lh_registry_env_close(registry);
     lh_registry_generation_close(registry);
     lh_counters_close(registry->counters);
@@ -210,20 +208,20 @@ lh_status lh_registry_open(const struct lh_registry_options *options,
 
 const struct lh_directory_source *lh_registry_source(struct lh_registry *registry)
 {
-    LH_MAGIC_CHECK(registry, REGISTRY_MAGIC);
+    LH_MAGIC_CHECK(registry, LH_REGISTRY_MAGIC);
     return &registry->source;
 }
 
 struct lh_counters *lh_registry_counters(struct lh_registry *registry)
 {
-    LH_MAGIC_CHECK(registry, REGISTRY_MAGIC);
+    LH_MAGIC_CHECK(registry, LH_REGISTRY_MAGIC);
     return registry->counters;
 }
 
 lh_status lh_registry_read_cell(struct lh_registry *registry, uint8_t *out_key_id,
                                 struct lh_buf *out_blob)
 {
-    LH_MAGIC_CHECK(registry, REGISTRY_MAGIC);
+    LH_MAGIC_CHECK(registry, LH_REGISTRY_MAGIC);
     LH_CLEANUP(lh_registry_view_close) struct lh_registry_view view = {.is_owned = false};
     LH_TRY(lh_registry_view_open(registry, &view));
     lh_slice row;

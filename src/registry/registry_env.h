@@ -12,6 +12,8 @@
 
 #include <lmdb.h>
 
+#define LH_REGISTRY_MAGIC 0x72656769U
+
 /* Version of tables and rows together; a row's own version byte lets single rows move on. */
 #define LH_REGISTRY_FORMAT 1U
 

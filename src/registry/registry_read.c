@@ -220,9 +220,16 @@ static lh_status try_load(struct lh_registry *registry, const struct tenant_quer
     return lh_ok();
 }
 
-static lh_status load(struct lh_registry *registry, const struct tenant_query *query,
-                      struct lh_tenant **out_tenant)
+static struct lh_registry *registry_of(void *self)
 {
+    struct lh_registry *registry = self;
+    LH_MAGIC_CHECK(registry, LH_REGISTRY_MAGIC);
+    return registry;
+}
+
+static lh_status load(void *self, const struct tenant_query *query, struct lh_tenant **out_tenant)
+{
+    struct lh_registry *registry = registry_of(self);
     for (unsigned i = 0; i < LOAD_TRIES; i++) {
         lh_status status = try_load(registry, query, out_tenant);
         LH_ENSURE(status.code == LH_CONFLICT, status.code);
@@ -232,8 +239,7 @@ static lh_status load(struct lh_registry *registry, const struct tenant_query *q
 
 static lh_status read_counter(void *self, uint32_t slot, uint64_t *out_value)
 {
-    struct lh_registry *registry = self;
-    return lh_counters_read(registry->counters, slot, out_value);
+    return lh_counters_read(registry_of(self)->counters, slot, out_value);
 }
 
 static lh_status load_by_name(void *self, lh_slice name, struct lh_tenant **out_tenant)

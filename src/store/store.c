@@ -184,7 +184,9 @@ lh_status lh_store_swap(struct lh_store *store, struct lh_op *op, const struct l
     LH_CLEANUP(lh_buf_fini) struct lh_buf bytes = LH_BUF_EMPTY;
     struct lh_store_row echoed;
     LH_TRY(add_echo(key, row, &bytes, &echoed));
-    return store->driver->swap(store->self, op, key, expected_generation, &echoed);
+    lh_status status = store->driver->swap(store->self, op, key, expected_generation, &echoed);
+    bool is_unknown = status.code == LH_ABSENT && atomic_load(&store->is_partial);
+    return is_unknown ? lh_status_of(LH_STORE_DOWN) : status;
 }
 
 lh_status lh_store_revoke(struct lh_store *store, struct lh_op *op,

@@ -34,7 +34,8 @@ unsigned lh_store_traits(const struct lh_store *store);
 
 /*
  * Says whether sessions may still be missing here that lie elsewhere. While it is so an empty place
- * is STORE_DOWN to a load and so is every listing: nobody may take unknown for absent. Any thread.
+ * is STORE_DOWN to a load and to a swap, and so is every listing: nobody may take unknown for
+ * absent. Any thread.
  */
 void lh_store_set_partial(struct lh_store *store, bool is_partial);
 /* Whether it is so; false at first. */

@@ -86,6 +86,43 @@ static void test_store_create__takes_records_of_every_size_up_to_the_limit(void 
     }
 }
 
+static bool count_one(void *context, const struct lh_session_key *key,
+                      const struct lh_store_row *row)
+{
+    (void)key;
+    (void)row;
+    ++*(unsigned *)context;
+    return true;
+}
+
+static void test_store_set_partial__makes_what_is_not_found_unknown(void **state)
+{
+    struct lh_store *store = store_of(state);
+    struct lh_session_key there = key_of(1, 0, 1);
+    struct lh_session_key missing = key_of(1, 0, 2);
+    LH_CLEANUP(lh_buf_fini) struct lh_buf scratch = LH_BUF_EMPTY;
+    struct lh_store_row row;
+    unsigned listed = 0;
+    create_row(store, there, row_of(1, "sealed"));
+    assert_false(lh_store_is_partial(store));
+    lh_store_set_partial(store, true);
+    assert_true(lh_store_is_partial(store));
+    assert_int_equal(kind_in(store, &there), LH_PLACE_RECORD);
+    assert_status(lh_store_load(store, NULL, &missing, &scratch, &row), LH_STORE_DOWN);
+    row = row_of(1, "next");
+    row.generation = 2;
+    assert_status(lh_store_swap(store, NULL, &missing, 1, &row), LH_STORE_DOWN);
+    struct lh_store_page page = LH_STORE_PAGE_FIRST;
+    assert_status(lh_store_list(store, &there.uid, 0, NULL, &page, count_one, &listed),
+                  LH_STORE_DOWN);
+    assert_int_equal(listed, 0);
+    lh_store_set_partial(store, false);
+    assert_int_equal(kind_in(store, &missing), LH_PLACE_EMPTY);
+    assert_status(lh_store_swap(store, NULL, &missing, 1, &row), LH_ABSENT);
+    assert_ok(lh_store_list(store, &there.uid, 0, NULL, &page, count_one, &listed));
+    assert_int_equal(listed, 1);
+}
+
 static void test_store_create__refuses_rows_that_cannot_be(void **state)
 {
     struct lh_session_key key = key_of(1, 0, 1);
@@ -96,6 +133,9 @@ static void test_store_create__refuses_rows_that_cannot_be(void **state)
     assert_status(lh_store_create(store_of(state), NULL, &key, &row), LH_INVALID);
     row = row_of(1, "sealed");
     row.generation = 0;
+    assert_status(lh_store_create(store_of(state), NULL, &key, &row), LH_INVALID);
+    row = row_of(1, "sealed");
+    row.absolute_end_ms = 0;
     assert_status(lh_store_create(store_of(state), NULL, &key, &row), LH_INVALID);
     row = row_of(1, "sealed");
     row.kind = LH_PLACE_TOMBSTONE;
@@ -250,6 +290,7 @@ int main(void)
         CONTRACT_CASE(test_store_create__refuses_a_second_record),
         CONTRACT_CASE(test_store_create__refuses_a_revoked_place),
         CONTRACT_CASE(test_store_create__takes_records_of_every_size_up_to_the_limit),
+        CONTRACT_CASE(test_store_set_partial__makes_what_is_not_found_unknown),
         CONTRACT_CASE(test_store_create__refuses_rows_that_cannot_be),
         CONTRACT_CASE(test_store_swap__replaces_the_expected_generation),
         CONTRACT_CASE(test_store_swap__refuses_any_other_generation),

@@ -234,6 +234,27 @@ static lh_status lmdb_touch(void *self, const struct lh_store_touch *touches, si
     return lh_ok();
 }
 
+/* --- Over many rows -------------------------------------------------------------------------- */
+
+static lh_status lmdb_list(void *self, const struct lh_tenant_uid *uid, uint32_t bucket,
+                           const struct lh_user_tag *user_tag, struct lh_store_page *page,
+                           bool (*each)(void *context, const struct lh_session_key *key,
+                                        const struct lh_store_row *row),
+                           void *context)
+{
+    return lh_lmdb_list(self_of(self), uid, bucket, user_tag, page, each, context);
+}
+
+static lh_status lmdb_sweep(void *self, uint64_t now_ms, size_t max_rows, size_t *out_handled)
+{
+    return lh_lmdb_sweep(self_of(self), now_ms, max_rows, out_handled);
+}
+
+static lh_status lmdb_count(void *self, struct lh_store_counts *out_counts)
+{
+    return lh_lmdb_count(self_of(self), out_counts);
+}
+
 /* --- Upkeep and life ------------------------------------------------------------------------- */
 
 static lh_status lmdb_sync(void *self)
@@ -292,11 +313,11 @@ static const struct lh_store_driver lh_store_lmdb = {
     .expire = lmdb_expire,
     .quarantine = lmdb_quarantine,
     .touch = lmdb_touch,
-    .list = lh_lmdb_list,
-    .sweep = lh_lmdb_sweep,
+    .list = lmdb_list,
+    .sweep = lmdb_sweep,
     .sync = lmdb_sync,
     .maintain = lmdb_maintain,
-    .count = lh_lmdb_count,
+    .count = lmdb_count,
     .close = lmdb_close,
 };
 

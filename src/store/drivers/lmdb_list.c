@@ -183,20 +183,20 @@ static void hand_out(struct page_copy *copy, struct lh_store_page *page,
     page->is_last = copy->is_complete;
 }
 
-lh_status lh_lmdb_list(void *self, const struct lh_tenant_uid *uid, uint32_t bucket,
+lh_status lh_lmdb_list(struct lh_lmdb *lmdb, const struct lh_tenant_uid *uid, uint32_t bucket,
                        const struct lh_user_tag *user_tag, struct lh_store_page *page,
                        bool (*each)(void *context, const struct lh_session_key *key,
                                     const struct lh_store_row *row),
                        void *context)
 {
-    LH_CLEANUP(fini_copy) struct page_copy copy = {.lmdb = self, .user_tag = user_tag};
+    LH_CLEANUP(fini_copy) struct page_copy copy = {.lmdb = lmdb, .user_tag = user_tag};
     struct lh_session_key first = {.uid = *uid, .bucket = bucket};
     copy.prefix_len = write_key(&copy, &first, copy.prefix) - LH_LEASE_ID_BYTES;
     copy.items = calloc(PAGE_ROWS, sizeof(*copy.items));
     LH_ENSURE(copy.items != NULL, LH_NO_MEMORY);
     {
         LH_CLEANUP(lh_lmdb_end_read) struct lh_lmdb_read read = LH_LMDB_READ_NONE;
-        LH_TRY(lh_lmdb_begin_read(self, &read));
+        LH_TRY(lh_lmdb_begin_read(lmdb, &read));
         LH_TRY(copy_page(&copy, read.txn, page));
     }
     page->misplaced += copy.misplaced;
@@ -253,9 +253,9 @@ static lh_status count_step(struct count_walk *walk)
     return lh_lmdb_used_bytes(walk->lmdb, read.txn, &walk->counts.used_bytes);
 }
 
-lh_status lh_lmdb_count(void *self, struct lh_store_counts *out_counts)
+lh_status lh_lmdb_count(struct lh_lmdb *lmdb, struct lh_store_counts *out_counts)
 {
-    struct count_walk walk = {.lmdb = self, .at = {LH_LMDB_SESSION}, .at_len = 1};
+    struct count_walk walk = {.lmdb = lmdb, .at = {LH_LMDB_SESSION}, .at_len = 1};
     while (!walk.is_done) {
         LH_TRY(count_step(&walk));
     }

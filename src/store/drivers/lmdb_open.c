@@ -10,6 +10,7 @@
 #include "store/drivers/lmdb_space.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <unistd.h>
 
 #include "base/banned.h"
@@ -205,7 +206,7 @@ static lh_status dup_tree_file(struct lh_lmdb *lmdb, int *out_fd)
     mdb_filehandle_t fd;
     LH_ENSURE(locked->env != NULL && mdb_env_get_fd(locked->env, &fd) == MDB_SUCCESS,
               LH_STORE_DOWN);
-    *out_fd = dup(fd);
+    *out_fd = fcntl(fd, F_DUPFD_CLOEXEC, 0);
     LH_ENSURE(*out_fd >= 0, LH_STORE_DOWN);
     return lh_ok();
 }

@@ -111,14 +111,14 @@ static lh_status sweep_rows(struct lh_lmdb *lmdb, MDB_txn *txn, void *context)
     return lh_ok();
 }
 
-lh_status lh_lmdb_sweep(void *self, uint64_t now_ms, size_t max_rows, size_t *out_handled)
+lh_status lh_lmdb_sweep(struct lh_lmdb *lmdb, uint64_t now_ms, size_t max_rows, size_t *out_handled)
 {
     struct sweep sweep = {.now_ms = now_ms, .max_rows = max_rows};
     struct lh_lmdb_write write = {.work = sweep_rows,
                                   .context = &sweep,
                                   .pages = max_rows * SWEEP_PAGES_PER_ROW,
                                   .uses_reserve = true};
-    LH_TRY(lh_lmdb_run_write(self, &write));
+    LH_TRY(lh_lmdb_run_write(lmdb, &write));
     *out_handled = sweep.handled;
     return lh_ok();
 }

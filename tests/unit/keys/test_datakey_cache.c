@@ -11,13 +11,12 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-/* How often the loop's crypto was told to forget. */
+/* How often the crypto that is watched was told to forget. */
 static unsigned forgotten;
+static struct lh_crypto *watched;
 
 lh_status __real_lh_crypto_forget_keys(struct lh_crypto *crypto);
 lh_status __wrap_lh_crypto_forget_keys(struct lh_crypto *crypto);
-
-static struct lh_crypto *watched;
 
 lh_status __wrap_lh_crypto_forget_keys(struct lh_crypto *crypto)
 {
@@ -130,6 +129,20 @@ static void test_datakey_cache__expire_drops_what_nobody_asks_for_any_more(void 
     assert_int_equal(forgotten, 1);
     assert_warm(fixture, 1, 1);
     (void)run_lane(fixture);
+}
+
+static void test_datakey_cache__the_lane_forgets_after_each_fetch(void **state)
+{
+    struct fixture *fixture = *state;
+    const struct lh_datakey *key;
+    assert_ok(ask_and_wait(fixture, 0, 1, &key));
+    watched = fixture->kms.last_crypto;
+    forgotten = 0;
+    assert_ok(ask_and_wait(fixture, 0, 2, &key));
+    assert_int_equal(forgotten, 1);
+    fixture->kms.answer = LH_KEY_DOWN;
+    assert_status(ask_and_wait(fixture, 0, 3, &key), LH_KEY_DOWN);
+    assert_int_equal(forgotten, 2);
 }
 
 static void test_datakey_cache__the_key_used_longest_ago_makes_room(void **state)
@@ -397,6 +410,7 @@ int main(void)
         CACHE_TEST(test_datakey_cache__a_lane_that_is_full_does_not_stop_a_warm_key),
         CACHE_TEST(test_datakey_cache__so_many_uses_count_as_old_age),
         CACHE_TEST(test_datakey_cache__expire_drops_what_nobody_asks_for_any_more),
+        CACHE_TEST(test_datakey_cache__the_lane_forgets_after_each_fetch),
         CACHE_TEST(test_datakey_cache__the_key_used_longest_ago_makes_room),
         CACHE_TEST(test_datakey_cache__a_dropped_key_is_wiped_where_it_lay),
         CACHE_TEST(test_datakey_cache__a_failure_answers_for_a_second_and_only_for_its_key),

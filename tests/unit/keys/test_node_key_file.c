@@ -3,6 +3,8 @@
  */
 #include "node_key_fixture.h"
 
+#include "keys/key_file.h"
+
 #include <time.h>
 
 /* --- Changes ---------------------------------------------------------------------------------- */
@@ -147,6 +149,59 @@ static void test_node_key_file__no_altered_or_shortened_file_is_read(void **stat
     assert_int_equal(close(fd), 0);
 }
 
+/* Writes a key file that is whole and names its key so. */
+static void write_key_named(struct fixture *fixture, const char *kid, const char *file_name)
+{
+    LH_CLEANUP(lh_buf_fini) struct lh_buf content = LH_BUF_EMPTY;
+    struct lh_key scalar = {{0, 1, 2, 3}};
+    struct lh_digest digest;
+    char path[SCRATCH_PATH_BYTES];
+    assert_ok(lh_key_file_add_head(&content, 0x6c686e6bU));
+    assert_ok(lh_buf_add_u8(&content, (uint8_t)strlen(kid)));
+    assert_ok(lh_buf_add_text(&content, kid));
+    assert_ok(lh_buf_add_u64(&content, NOW));
+    assert_ok(lh_buf_add_u64(&content, NOW));
+    assert_ok(lh_buf_add(&content, LH_SLICE_OF(scalar.bytes)));
+    assert_ok(lh_sha256(fixture->crypto, lh_buf_view(&content), &digest));
+    assert_ok(lh_buf_add(&content, LH_SLICE_OF(digest.bytes)));
+    int len = snprintf(path, sizeof(path), "%s/%s.key", fixture->node, file_name);
+    assert_in_range(len, 1, SCRATCH_PATH_BYTES - 1);
+    int fd = open(path, O_WRONLY | O_CREAT | O_TRUNC, 0600);
+    assert_true(fd >= 0);
+    assert_int_equal(write(fd, content.ptr, content.len), content.len);
+    assert_int_equal(close(fd), 0);
+}
+
+static void test_node_key_file__a_kid_that_is_none_is_refused(void **state)
+{
+    struct fixture *fixture = *state;
+    static const char longest[] = "a-name-of-two-and-thirty-letters-0123456789abcdef";
+    static const char *const bad[] = {"Gw-1", "gw_1", "gw 1", "gw\"1",
+                                      "a-name-of-two-and-thirty-letters-0123456789abcdef0"};
+    write_key_named(fixture, longest, longest);
+    lh_node_keys_close(open_keys(fixture));
+    for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++) {
+        write_key_named(fixture, bad[i], bad[i]);
+        open_refuses(fixture, LH_TAMPERED);
+        char path[SCRATCH_PATH_BYTES];
+        int len = snprintf(path, sizeof(path), "%s/%s.key", fixture->node, bad[i]);
+        assert_in_range(len, 1, SCRATCH_PATH_BYTES - 1);
+        assert_int_equal(unlink(path), 0);
+    }
+}
+
+static void test_node_key_file__more_keys_than_a_set_holds_are_refused(void **state)
+{
+    struct fixture *fixture = *state;
+    for (unsigned i = 0; i < LH_NODE_KEYS_MAX; i++) {
+        const char name[] = {'g', 'w', (char)('0' + i), '\0'};
+        write_key_named(fixture, name, name);
+    }
+    lh_node_keys_close(open_keys(fixture));
+    write_key_named(fixture, "one-more", "one-more");
+    open_refuses(fixture, LH_LIMITED);
+}
+
 static void test_node_key_file__other_files_and_leftovers_are_not_looked_at(void **state)
 {
     struct fixture *fixture = *state;
@@ -179,6 +234,8 @@ int main(void)
         FILE_TEST(test_node_key_file__files_open_to_others_are_refused),
         FILE_TEST(test_node_key_file__a_key_under_another_name_is_refused),
         FILE_TEST(test_node_key_file__no_altered_or_shortened_file_is_read),
+        FILE_TEST(test_node_key_file__a_kid_that_is_none_is_refused),
+        FILE_TEST(test_node_key_file__more_keys_than_a_set_holds_are_refused),
         FILE_TEST(test_node_key_file__other_files_and_leftovers_are_not_looked_at),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -130,6 +130,16 @@ static void test_counters_open__refuses_another_size_or_format(void **state)
     assert_int_equal(stat(fixture->path, &file), 0);
     lh_counters_close(fixture->counters);
     fixture->counters = NULL;
+    for (long offset = 8; offset <= 12; offset += 4) { /* the format, and the number of slots */
+        uint32_t right;
+        int fd = open(fixture->path, O_RDWR);
+        assert_int_equal(pread(fd, &right, sizeof(right), offset), sizeof(right));
+        uint32_t other = right + 1;
+        assert_int_equal(pwrite(fd, &other, sizeof(other), offset), sizeof(other));
+        assert_status(lh_counters_open(fixture->path, our_id, false, &counters), LH_COUNTERS_DOWN);
+        assert_int_equal(pwrite(fd, &right, sizeof(right), offset), sizeof(right));
+        assert_int_equal(close(fd), 0);
+    }
     assert_int_equal(truncate(fixture->path, file.st_size + 1), 0);
     assert_status(lh_counters_open(fixture->path, our_id, false, &counters), LH_COUNTERS_DOWN);
     assert_int_equal(truncate(fixture->path, 0), 0);

@@ -142,6 +142,10 @@ static void test_registry_damage__broken_keys_and_tiers_are_unknown(void **state
     assert_status(lh_registry_each_tier(fixture->registry, see_any_tier, NULL), LH_REGISTRY_DOWN);
     put_raw(fixture, "tiers", LH_SLICE_LITERAL("free"), NULL);
     assert_load(fixture, "globex", LH_REGISTRY_DOWN);
+    const struct lh_directory_source *source = lh_registry_source(fixture->registry);
+    struct lh_tenant *tenant = NULL;
+    uid = fixture_uid(2);
+    assert_status(source->load_by_uid(source->self, &uid, &tenant), LH_REGISTRY_DOWN);
 }
 
 static void test_registry_damage__a_broken_revocation_never_passes_as_none(void **state)
@@ -337,6 +341,7 @@ static void test_registry_generation__a_file_that_cannot_be_read_stops_writers(v
                                       "0000000000000000000x\n",
                                       "99999999999999999999\n",
                                       "000000000000000000020\n",
+                                      "00000000000000000002\n\n",
                                       "00000000000000000002"};
     for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++) {
         struct lh_registry_txn *txn = NULL;

@@ -138,6 +138,19 @@ static void test_registry_raise_user_epoch__never_repeats_even_if_the_clock_does
     assert_int_equal(read_user(fixture, 2, 1), 0);
 }
 
+static void test_registry_raise_user_epoch__is_kept_until_the_later_end(void **state)
+{
+    struct registry_fixture *fixture = *state;
+    struct lh_registry_txn *txn = fixture_begin(fixture);
+    (void)raise_user(txn, 1, 1, 100, 2000);
+    uint64_t epoch = raise_user(txn, 1, 1, 200, 1000);
+    fixture_commit(txn);
+    assert_int_equal(sweep(fixture, 1999, 10), 0);
+    assert_int_equal(read_user(fixture, 1, 1), epoch);
+    assert_int_equal(sweep(fixture, 2000, 10), 1);
+    assert_int_equal(read_user(fixture, 1, 1), 0);
+}
+
 static void test_registry_raise_tenant_epoch__touches_one_tenant(void **state)
 {
     struct registry_fixture *fixture = *state;
@@ -199,6 +212,7 @@ int main(void)
         WITH_TENANTS(test_registry_put_revocation__can_be_kept_longer_but_is_swept_once),
         WITH_TENANTS(test_registry_snapshots__say_whether_look_ups_are_needed),
         WITH_TENANTS(test_registry_raise_user_epoch__never_repeats_even_if_the_clock_does),
+        WITH_TENANTS(test_registry_raise_user_epoch__is_kept_until_the_later_end),
         WITH_TENANTS(test_registry_raise_tenant_epoch__touches_one_tenant),
         WITH_TENANTS(test_registry_raise_platform_epoch__reaches_every_tenant),
         WITH_TENANTS(test_registry_sweep__takes_the_oldest_and_not_more_than_asked),

@@ -152,6 +152,8 @@ static void test_tenant_row_read__refuses_what_no_writer_writes(void **state)
         "," LIST_MEMBERS "}",
         "{\"state\":\"active\",\"epoch\":1,\"created_ms\":2,\"tier\":\"\"," BUCKET_MEMBERS
         "," LIST_MEMBERS "}",
+        "{\"state\":\"active\",\"epoch\":1,\"created_ms\":2,"
+        "\"tier\":\"a-name-of-three-and-thirty-letters\"," BUCKET_MEMBERS "," LIST_MEMBERS "}",
     };
     assert_ok(read_json("{" HEAD_MEMBERS "," BUCKET_MEMBERS "," LIST_MEMBERS "}"));
     for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++) {
@@ -174,6 +176,9 @@ static void test_tenant_row_write__refuses_fields_out_of_range(void **state)
     assert_status(lh_tenant_row_write(tenant, &row), LH_INVALID);
     tenant->slot = 1;
     tenant->bucket_counts_len = LH_BUCKET_COUNTS_MAX + 1;
+    assert_status(lh_tenant_row_write(tenant, &row), LH_INVALID);
+    tenant->bucket_counts_len = 1;
+    tenant->state = (enum lh_tenant_state)(LH_TENANT_REMOVED + 1);
     assert_status(lh_tenant_row_write(tenant, &row), LH_INVALID);
     assert_int_equal(row.len, 0);
 }
