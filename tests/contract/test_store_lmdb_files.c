@@ -413,6 +413,10 @@ static void test_lmdb_open__refuses_to_join_when_the_lock_file_was_removed(void 
     assert_int_equal(unlink(path), 0);
     int status = child_run(open_beside, fixture);
     assert_true(WIFEXITED(status) && WEXITSTATUS(status) == 0);
+    assert_int_equal(close(open(path, O_WRONLY | O_CREAT, 0600)), 0); /* nor with another one */
+    status = child_run(open_beside, fixture);
+    assert_true(WIFEXITED(status) && WEXITSTATUS(status) == 0);
+    assert_int_equal(unlink(path), 0);
     assert_ok(lh_store_maintain(fixture->store)); /* the one that is left makes it again */
     struct lh_session_key key = key_of(1, 0, 1);
     assert_slice_text(load_row(fixture->store, &key).record, "sealed");

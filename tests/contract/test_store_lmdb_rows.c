@@ -5,6 +5,9 @@
 #include "contract/lmdb_raw.h"
 #include "support/reader_slots.h"
 
+#include "store/drivers/lmdb_rows.h"
+#include "store/wire.h"
+
 #define HEAD_BYTES    60U
 #define LENGTH_OFFSET 7U /* the last byte of the record's length */
 #define ROW_MAX       2000U
@@ -135,6 +138,18 @@ static void test_lmdb_row__longer_than_any_that_we_write_is_refused(void **state
     struct fixture *fixture = *state;
     damage(fixture, SIZE_MAX, 0, LONGEST_ROW + 1);
     expect_tampered(fixture);
+}
+
+static void test_lmdb_row__is_as_long_as_its_longest_record_at_most(void **state)
+{
+    (void)state;
+    static uint8_t row[LONGEST_ROW + 1] = {1, 1}; /* format and kind */
+    struct lh_lmdb_row found;
+    for (size_t len = LONGEST_ROW; len <= sizeof(row); len++) {
+        (void)lh_wire_put_u32(row + 4, (uint32_t)(len - HEAD_BYTES));
+        assert_status(lh_lmdb_row_read(lh_slice_of(row, len), &found),
+                      len == LONGEST_ROW ? LH_OK : LH_TAMPERED);
+    }
 }
 
 static void test_lmdb_row__of_another_length_than_it_says_is_refused(void **state)
@@ -354,6 +369,8 @@ static void add_stray_entries(MDB_txn *txn, MDB_dbi tree, void *context)
 static void test_lmdb_index__stray_entries_mean_nothing_and_go(void **state)
 {
     struct fixture *fixture = *state;
+    /* Filed anew because of a stray entry, this one would lie in the index twice. */
+    touch_row(fixture->store, key_of(1, 0, 1), NOW_MS + 500);
     raw_change(fixture, add_stray_entries, NULL);
     size_t misplaced;
     assert_int_equal(list(fixture->store, true, &misplaced), 3);
@@ -379,6 +396,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         CASE(test_lmdb_row__of_any_length_below_its_head_is_refused),
         CASE(test_lmdb_row__longer_than_any_that_we_write_is_refused),
+        cmocka_unit_test(test_lmdb_row__is_as_long_as_its_longest_record_at_most),
         CASE(test_lmdb_row__of_another_length_than_it_says_is_refused),
         CASE(test_lmdb_row__with_a_nonsense_head_is_refused),
         CASE(test_lmdb_row__too_short_for_its_echo_is_refused),

@@ -49,6 +49,26 @@ static void test_freed__a_growing_buffer_leaves_nothing_behind(void **state)
     assert_memory_equal(buf.ptr, secret, sizeof(secret));
 }
 
+static void test_freed__a_wiped_buffer_keeps_memory_and_nothing_in_it(void **state)
+{
+    (void)state;
+    struct lh_buf buf = LH_BUF_EMPTY;
+    assert_ok(lh_buf_add(&buf, LH_SLICE_OF(secret)));
+    const uint8_t *kept = buf.ptr;
+    lh_buf_wipe(&buf, buf.cap);
+    assert_ptr_equal(buf.ptr, kept);
+    assert_int_equal(buf.len, 0);
+    assert_null(memmem(buf.ptr, buf.cap, secret, sizeof(secret)));
+    assert_int_equal(freed_blocks(), 0);
+
+    assert_ok(lh_buf_add(&buf, LH_SLICE_OF(secret)));
+    lh_buf_wipe(&buf, buf.cap - 1); /* larger than what may be kept */
+    assert_null(buf.ptr);
+    assert_int_equal(freed_blocks(), 1);
+    assert_int_equal(freed_traces(), 0);
+    lh_buf_wipe(&buf, 0);
+}
+
 static void test_freed__a_finished_arena_holds_nothing_in_any_block(void **state)
 {
     (void)state;
@@ -71,6 +91,7 @@ int main(void)
         FREED_TEST(test_freed__a_secret_that_is_not_wiped_is_found),
         FREED_TEST(test_freed__a_finished_buffer_holds_nothing),
         FREED_TEST(test_freed__a_growing_buffer_leaves_nothing_behind),
+        FREED_TEST(test_freed__a_wiped_buffer_keeps_memory_and_nothing_in_it),
         FREED_TEST(test_freed__a_finished_arena_holds_nothing_in_any_block),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -235,6 +235,23 @@ static void test_write_queue__the_same_urgent_write_waits_once(void **state)
     assert_int_equal(load(fixture, 1).kind, LH_PLACE_TOMBSTONE);
 }
 
+static void test_write_queue__of_two_expiries_the_later_moment_decides(void **state)
+{
+    struct fixture *fixture = *state;
+    for (unsigned n = 1; n <= 2; n++) {
+        create(fixture, n);
+    }
+    assert_ok(touch(fixture, 9, NOW_MS)); /* under way */
+    assert_ok(expire(fixture, 1, NOW_MS));
+    assert_ok(expire(fixture, 1, NOW_MS + 600000));
+    assert_ok(expire(fixture, 2, NOW_MS + 600000));
+    assert_ok(expire(fixture, 2, NOW_MS));
+    (void)fake_host_run(&fixture->fake, LH_LANE_WRITE);
+    assert_int_equal(load(fixture, 1).kind, LH_PLACE_TOMBSTONE);
+    assert_int_equal(load(fixture, 2).kind, LH_PLACE_TOMBSTONE);
+    assert_int_equal(counts_of(fixture).urgent_made, 2);
+}
+
 static void test_write_queue__counts_what_the_store_refuses(void **state)
 {
     struct fixture *fixture = *state;
@@ -332,6 +349,7 @@ int main(void)
         CASE(test_write_queue__urgent_writes_have_room_of_their_own),
         CASE(test_write_queue__urgent_writes_go_ahead_of_touches),
         CASE(test_write_queue__the_same_urgent_write_waits_once),
+        CASE(test_write_queue__of_two_expiries_the_later_moment_decides),
         CASE(test_write_queue__counts_what_the_store_refuses),
         CASE(test_write_queue__a_refused_batch_is_offered_again),
         CASE(test_write_queue__serves_a_host_that_runs_tasks_at_once),
