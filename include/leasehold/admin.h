@@ -38,6 +38,7 @@ struct lh_admin_parts {
     struct lh_store *store;    /* NULL: sessions cannot be read or written now */
     struct lh_vault *vault;    /* NULL with store */
     const char *store_problem; /* why store is NULL; one line */
+    const char *key_fault;     /* what failed last in the keyring; "" or NULL: nothing */
     const struct lh_clock *clock;
     const struct lh_host *host;
     const char *node_path; /* directory of the node's keys */

@@ -62,8 +62,12 @@ lh_status lh_admin_check(struct lh_admin *admin, lh_status status, const char *w
     }
     enum lh_class class = lh_status_class(status);
     bool is_outage = class == LH_CLASS_UNAVAILABLE || class == LH_CLASS_RESOURCE;
-    return lh_admin_fail(admin, status.code, "cannot %s: %s%s%s", what, lh_status_text(status),
-                         is_outage ? "; " : "", is_outage ? UNAVAILABLE_ADVICE : "");
+    const char *fault = admin->parts.key_fault;
+    bool is_of_keys = fault != NULL && fault[0] != '\0' &&
+                      (status.code == LH_KEY_DOWN || status.code == LH_UNSAFE_FILE);
+    return lh_admin_fail(admin, status.code, "cannot %s: %s%s%s%s%s", what, lh_status_text(status),
+                         is_of_keys ? ": " : "", is_of_keys ? fault : "", is_outage ? "; " : "",
+                         is_outage ? UNAVAILABLE_ADVICE : "");
 }
 
 uint64_t lh_admin_now_ms(const struct lh_admin *admin)

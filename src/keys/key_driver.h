@@ -31,10 +31,14 @@ struct lh_wrap_scope {
 /* Largest wrapped key that any manager returns. */
 #define LH_WRAPPED_MAX_BYTES 1024U
 
+/* Longest text of a fault. */
+#define LH_KEY_FAULT_BYTES 320U
+
 struct lh_key_options {
     const char *path;           /* directory or URI of the manager */
     bool may_create;            /* init: make the KEK if there is none */
-    const struct lh_host *host; /* for log lines; borrowed */
+    const struct lh_host *host; /* for log lines; borrowed; NULL: none */
+    char *fault;                /* LH_KEY_FAULT_BYTES; what failed last is named there; or NULL */
 };
 
 /*

@@ -158,6 +158,13 @@ lh_status lh_counters_open(const char *path, const uint8_t expected_id[LH_COUNTE
     return lh_ok();
 }
 
+void lh_counters_identify(const struct lh_counters *counters, uint64_t *out_device,
+                          uint64_t *out_inode)
+{
+    *out_device = (uint64_t)counters->device;
+    *out_inode = (uint64_t)counters->inode;
+}
+
 void lh_counters_close(struct lh_counters *counters)
 {
     if (counters == NULL) {

@@ -31,6 +31,9 @@ LH_MUST_USE lh_status lh_counters_create(const char *path, const uint8_t id[LH_C
 LH_MUST_USE lh_status lh_counters_open(const char *path,
                                        const uint8_t expected_id[LH_COUNTER_ID_BYTES],
                                        bool may_write, struct lh_counters **out_counters);
+/* Which file is mapped: numbers by which two processes of one machine tell. */
+void lh_counters_identify(const struct lh_counters *counters, uint64_t *out_device,
+                          uint64_t *out_inode);
 /* Unmaps; NULL is accepted. */
 void lh_counters_close(struct lh_counters *counters);
 

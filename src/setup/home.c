@@ -35,7 +35,8 @@ static const char *advice_for(lh_status status)
     case LH_UNSAFE_FILE:
         return "its files must belong to this user and be closed to others (0600, 0700)";
     case LH_COUNTERS_DOWN:
-        return "run/changes is missing or of another home; nothing but a restore may replace it";
+        return "run/changes is missing, of another home, or not the file that running workers "
+               "have; put that one back, or stop nginx";
     case LH_FUTURE_FORMAT:
         return "the home was written by a newer version of this program";
     case LH_NO_MEMORY:
@@ -55,6 +56,11 @@ static const char *advice_for(lh_status status)
 lh_status lh_home_explain(const struct lh_home *home, lh_status status, const char *what,
                           char out_error[LH_HOME_ERROR_BYTES])
 {
+    if (home->key_fault[0] != '\0') { /* names the file, with its path, and what it has */
+        (void)snprintf(out_error, LH_HOME_ERROR_BYTES, "cannot open %s of the home: %.300s; %s",
+                       what, home->key_fault, advice_for(status));
+        return status;
+    }
     (void)snprintf(out_error, LH_HOME_ERROR_BYTES, "cannot open %s of the home %.300s: %s; %s",
                    what, home->layout.home, lh_status_text(status), advice_for(status));
     return status;
@@ -103,9 +109,17 @@ static lh_status open_registry(struct lh_home *home, bool is_read_only)
     return lh_registry_open(&options, &home->registry);
 }
 
+static lh_status take_seat(struct lh_home *home)
+{
+    return lh_seat_take(&home->layout, lh_registry_counters(home->registry), &home->seat);
+}
+
 static lh_status open_keys(struct lh_home *home)
 {
-    const struct lh_key_options options = {.path = home->layout.keyring, .host = home->host};
+    /* An operator is told in the line that says what could not be done; a worker's log has it. */
+    const struct lh_key_options options = {.path = home->layout.keyring,
+                                           .host = home->is_operator ? NULL : home->host,
+                                           .fault = home->is_operator ? home->key_fault : NULL};
     return lh_keys_open(KEY_DRIVER_NAME, &options, home->crypto, &home->keys);
 }
 
@@ -136,6 +150,7 @@ lh_status lh_home_open_base(struct lh_home *home, const struct lh_home_options *
                    out_error));
     LH_TRY(explain(home, lh_crypto_new(&home->crypto), "the cryptography", out_error));
     LH_TRY(explain(home, open_registry(home, options->is_read_only), "the registry", out_error));
+    LH_TRY(explain(home, take_seat(home), "the change counters", out_error));
     LH_TRY(explain(home, open_keys(home), "the keyring", out_error));
     return explain(home, open_cell(home), "the cell secret", out_error);
 }
@@ -235,6 +250,7 @@ void lh_home_close(struct lh_home *home)
     lh_cell_free(home->cell);
     lh_keys_close(home->keys);
     lh_registry_close(home->registry);
+    lh_seat_leave(&home->seat);
     lh_crypto_free(home->crypto);
     home->magic = 0;
     free(home);

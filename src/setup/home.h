@@ -10,11 +10,13 @@
 
 #include "gate/gate.h"
 #include "host/clock.h"
+#include "keys/key_driver.h"
 #include "registry/registry.h"
 #include "session/session_cache.h"
 #include "session/session_vault.h"
 #include "setup/blocking_host.h"
 #include "setup/boot.h"
+#include "setup/counters_seat.h"
 #include "setup/home_layout.h"
 #include "setup/jobs.h"
 #include "setup/settings.h"
@@ -30,6 +32,7 @@ struct lh_home {
     struct lh_clock clock;
     struct lh_crypto *crypto;
     struct lh_registry *registry;
+    struct lh_seat seat; /* among those who map its counters */
     struct lh_keys *keys;
     struct lh_cell *cell;
     struct lh_boot boot;
@@ -47,6 +50,7 @@ struct lh_home {
     bool has_counters_failed;         /* so that the log says it once */
     struct lh_blocking_host blocking; /* operators only, as all below */
     char store_problem[LH_HOME_ERROR_BYTES];
+    char key_fault[LH_KEY_FAULT_BYTES];
     struct lh_admin_parts admin;
 };
 

@@ -8,6 +8,7 @@
 #include "crypto/crypto.h"
 #include "keys/keys.h"
 #include "keys/node_key.h"
+#include "setup/counters_seat.h"
 #include "setup/home_file.h"
 #include "setup/unfinished.h"
 
@@ -192,7 +193,8 @@ static lh_status make_registry(struct making *making)
         .map_bytes = making->settings.registry_map_bytes,
         .host = making->plan->host,
     };
-    return lh_registry_create(&options, &founding);
+    LH_TRY(lh_registry_create(&options, &founding));
+    return lh_seat_found(&making->layout);
 }
 
 static lh_status make_sessions(struct making *making)

@@ -26,6 +26,7 @@
     X(unfinished, "init.unfinished")                                                               \
     X(jwks, "public/jwks.json")                                                                    \
     X(changes, "run/changes")                                                                      \
+    X(seats, "run/changes.lock")                                                                   \
     X(boot, "run/boot")                                                                            \
     X(recovered, "run/recovered")                                                                  \
     X(recover_lock, "run/recover.lock")                                                            \
@@ -51,8 +52,9 @@ bool lh_home_find_closed(const char *path, char *out_directory, size_t size);
 
 /*
  * Says in one line why this process cannot use a home, and what to do: missing, not a home,
- * unfinished, of another user, readable by others, or below a directory that it may not enter.
- * Opens nothing and changes nothing.
+ * unfinished, of another user, readable by others, or below a directory that it may not enter; or
+ * one of its directories is open to others, or a file in one is another user's or others may write
+ * it. Opens no file and changes nothing.
  * user     the user id that shall use it; the process looks with the rights that it has.
  * out_why  a text of why_bytes, filled on failure.
  * Errors: UNREADABLE, UNSAFE_FILE.

@@ -18,6 +18,7 @@ static void fill_parts(struct lh_home *home, const char *actor)
         .store = home->vault == NULL ? NULL : home->store,
         .vault = home->vault,
         .store_problem = home->store_problem,
+        .key_fault = home->key_fault,
         .clock = &home->clock,
         .host = home->host,
         .node_path = home->layout.node,

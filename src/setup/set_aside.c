@@ -4,6 +4,7 @@
  */
 #include "setup/set_aside.h"
 
+#include "host/log.h"
 #include "setup/home_file.h"
 
 #include <errno.h>
@@ -98,12 +99,51 @@ static lh_status make_fresh(const char *path, const struct lh_store_options *opt
     return lh_home_directory_sync(path);
 }
 
+static bool is_taken(const struct lh_home_layout *layout, unsigned number)
+{
+    char path[LH_HOME_FILE_BYTES];
+    return lh_is_ok(lh_aside_path(layout, number, path)) && is_there(path);
+}
+
+static lh_status move_down(const struct lh_home_layout *layout, unsigned number)
+{
+    char from[LH_HOME_FILE_BYTES];
+    char to[LH_HOME_FILE_BYTES];
+    LH_TRY(lh_aside_path(layout, number, from));
+    LH_TRY(lh_aside_path(layout, number - 1, to));
+    LH_ENSURE(rename(from, to) == 0 || errno == ENOENT, LH_UNREADABLE);
+    return lh_ok();
+}
+
+/* Leaves the highest number free. A gap is of an import, or of one that died in here. */
+static lh_status make_place(const struct lh_home_layout *layout, const struct lh_host *host)
+{
+    unsigned gap = 1;
+    while (gap <= LH_ASIDE_MAX && is_taken(layout, gap)) {
+        gap++;
+    }
+    if (gap > LH_ASIDE_MAX) {
+        gap = 1;
+        lh_log(host, LH_LOG_ERROR,
+               "leasehold: %u session stores wait for \"leasehold --home %s recover\" already: the"
+               " earliest is given up, and its sessions with it",
+               LH_ASIDE_MAX, layout->home);
+        LH_TRY(lh_aside_remove(layout, gap));
+    }
+    for (unsigned number = gap + 1; number <= LH_ASIDE_MAX; number++) {
+        LH_TRY(move_down(layout, number));
+    }
+    return lh_home_directory_sync(layout->home);
+}
+
 lh_status lh_aside_put(const struct lh_home_layout *layout, const struct lh_store_options *options)
 {
     char path[LH_HOME_FILE_BYTES];
-    unsigned latest = lh_aside_latest(layout);
-    unsigned number = latest < LH_ASIDE_MAX ? latest + 1 : LH_ASIDE_MAX;
-    LH_TRY(lh_aside_remove(layout, number));
+    unsigned number = lh_aside_latest(layout) + 1;
+    if (number > LH_ASIDE_MAX) {
+        LH_TRY(make_place(layout, options->host));
+        number = LH_ASIDE_MAX;
+    }
     LH_TRY(lh_aside_path(layout, number, path));
     LH_TRY(make_fresh(path, options));
     LH_ENSURE(renameat2(AT_FDCWD, path, AT_FDCWD, layout->sessions, RENAME_EXCHANGE) == 0,

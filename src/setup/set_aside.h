@@ -8,7 +8,7 @@
 #include "setup/home_layout.h"
 #include "store/store.h"
 
-/* So many unclean boots without an import between them. The next one gives the last up. */
+/* So many unclean boots without an import between them. The next one gives the earliest up. */
 #define LH_ASIDE_MAX 8U
 
 /* The directory of a number. Errors: TOO_LARGE. */
@@ -18,7 +18,8 @@ LH_MUST_USE lh_status lh_aside_path(const struct lh_home_layout *layout, unsigne
 unsigned lh_aside_latest(const struct lh_home_layout *layout);
 
 /*
- * Puts a fresh store in the place of `sessions`, in one step, and that under the next number.
+ * Puts a fresh store in the place of `sessions`, in one step, and that under the next number. If
+ * there is none left the earliest store goes, which the log says, and the others move down.
  * options  how to make the fresh one; its path is not looked at.
  * Errors: STORE_DOWN, UNSAFE_FILE, NO_SPACE, NO_MEMORY, TOO_LARGE.
  */

@@ -160,11 +160,48 @@ static void test_store_count__counts_records_and_tombstones(void **state)
     assert_true(counts.capacity_bytes == 0 || counts.capacity_bytes > counts.used_bytes);
 }
 
+/* What is missing may lie elsewhere: nothing is said to be absent, and what is here is known. */
+static void test_store_partial__knows_what_is_here_and_denies_nothing(void **state)
+{
+    struct lh_store *store = store_of(state);
+    struct lh_session_key here = key_of(1, 0, 1);
+    struct lh_session_key revoked = key_of(1, 0, 2);
+    struct lh_session_key missing = key_of(1, 0, 3);
+    struct lh_session_key foreign = key_of(2, 0, 1);
+    create_row(store, here, row_of(1, "sealed"));
+    assert_ok(lh_store_revoke(store, NULL, &revoked, NOW_MS));
+    assert_false(lh_store_is_partial(store));
+
+    lh_store_set_partial(store, true);
+    assert_true(lh_store_is_partial(store));
+    LH_CLEANUP(lh_buf_fini) struct lh_buf scratch = LH_BUF_EMPTY;
+    struct lh_store_row row;
+    assert_status(lh_store_load(store, NULL, &missing, &scratch, &row), LH_STORE_DOWN);
+    assert_status(lh_store_load(store, NULL, &foreign, &scratch, &row), LH_STORE_DOWN);
+    assert_int_equal(kind_in(store, &here), LH_PLACE_RECORD);
+    assert_int_equal(kind_in(store, &revoked), LH_PLACE_TOMBSTONE);
+    struct seen seen = {.count = 0};
+    struct lh_store_page page = LH_STORE_PAGE_FIRST;
+    assert_status(lh_store_list(store, &here.uid, 0, NULL, &page, see, &seen), LH_STORE_DOWN);
+    assert_int_equal(seen.count, 0);
+
+    create_row(store, missing, row_of(1, "sealed"));
+    assert_int_equal(kind_in(store, &missing), LH_PLACE_RECORD);
+    assert_ok(lh_store_revoke(store, NULL, &here, NOW_MS));
+    assert_int_equal(kind_in(store, &here), LH_PLACE_TOMBSTONE);
+
+    lh_store_set_partial(store, false);
+    assert_int_equal(kind_in(store, &foreign), LH_PLACE_EMPTY);
+    list_all(store, 1, 0, NULL, &seen);
+    assert_int_equal(seen.count, 1);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         CONTRACT_CASE(test_store_list__walks_one_bucket_of_one_tenant_in_order),
         CONTRACT_CASE(test_store_list__goes_on_where_a_page_was_ended),
+        CONTRACT_CASE(test_store_partial__knows_what_is_here_and_denies_nothing),
         CONTRACT_CASE(test_store_list__finds_the_sessions_of_one_user),
         CONTRACT_CASE(test_store_list__leaves_out_what_has_ended_or_moved),
         CONTRACT_CASE(test_store_list__lets_the_caller_write_meanwhile),

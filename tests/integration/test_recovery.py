@@ -176,6 +176,21 @@ def test_a_second_unclean_boot_before_the_import_loses_nothing(home, start, acme
     wait_until(lambda: answers(gateway, acme, globex, between) == [200] * 3, 'all are back')
 
 
+def test_a_ninth_unclean_boot_gives_up_the_earliest_store_and_says_so(home, start, acme, globex):
+    later = []
+    for _ in range(8):
+        crash_machine(home)
+        later.append(home.session('globex', sub='later'))
+    assert len(set_aside(home)) == 8
+    crash_machine(home)
+    gateway = start(SERVER)
+    wait_until(lambda: 'the earliest is given up' in gateway.log_text(), 'said by the worker')
+    assert set_aside(home) == [f'sessions.unclean.{number}' for number in range(1, 9)]
+    assert home.run('recover')['imported'] == 8
+    wait_until(lambda: answers(gateway, acme, globex) == [401, 401], 'the earliest are gone')
+    assert answers(gateway, *later) == [200] * 8
+
+
 def test_two_who_open_and_two_who_import_at_once(home, start, acme, globex):
     crash_machine(home)
     done = []

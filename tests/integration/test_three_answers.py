@@ -92,18 +92,30 @@ def test_without_the_counters_nothing_is_written_and_nothing_said(start, echo, o
     assert statuses(gateway, acme, globex) == [401, 200]
 
 
-def test_a_copy_of_the_counters_is_for_new_workers(start, own_home, sessions):
-    """Who has the old file would miss what others raise in the new one, and says nothing more."""
+def test_a_copy_of_the_counters_is_nobodys_while_workers_have_the_other(start, own_home, sessions):
+    """Who raised counters in the copy would reach no worker: all writers refuse. Once nobody has the old
+    file, the copy is as good as it was: a home that was restored needs no more."""
     acme, globex = sessions
     gateway = start(ON, on=own_home)
     assert statuses(gateway, acme, globex) == [200, 200]
-    replace_by_a_copy(os.path.join(own_home.path, 'run', 'changes'))
+    counters = os.path.join(own_home.path, 'run', 'changes')
+    replace_by_a_copy(counters)
+    for act in (['session', 'create', 'acme', '--sub', 'eve'], ['tenant', 'disable', 'globex', '--yes'],
+                ['session', 'revoke', 'acme', acme.reference, '--yes'], ['key', 'rotate', 'acme']):
+        said = say(own_home, *act)
+        assert said.code == UNAVAILABLE and len(said.err.splitlines()) == 1 and not said.out, (act, said)
+        assert 'not the file that running workers have' in said.err
     becomes(gateway, acme, 503)
     assert_unknown(gateway, acme, globex)
-    own_home.revoke(acme)
-    assert_unknown(gateway, acme, globex)
+    put_back(counters)
+    becomes(gateway, acme, 200)
+    becomes(gateway, globex, 200)
+    replace_by_a_copy(counters)
+    becomes(gateway, acme, 503)
     kill_workers(gateway)
     becomes(gateway, globex, 200)
+    becomes(gateway, acme, 200)
+    own_home.revoke(acme)
     assert statuses(gateway, acme, globex) == [401, 200]
 
 

@@ -31,6 +31,7 @@ struct keyring {
     uint32_t magic;
     char *path;                 /* owned */
     const struct lh_host *host; /* borrowed; may be NULL */
+    char *fault;                /* borrowed; may be NULL */
     enum lh_code last_cause;    /* last one logged: a lasting fault is one line */
 };
 
@@ -56,19 +57,25 @@ static struct keyring *keyring_of(void *self)
 }
 
 /*
- * Turns what happened to a file of the keyring into what it means for keys, and says once in the
- * log which file it was.
+ * Turns what happened to a file of the keyring into what it means for keys, and says which file it
+ * was: once in the log, and to an opener who says himself what is wrong.
  */
 static lh_status judge_file(struct keyring *ring, const char *name, lh_status status)
 {
     if (lh_is_ok(status)) {
         return status;
     }
+    const char *where =
+        strchr(name, '.') != NULL ? TENANTS_NAME "/" : ""; /* only theirs have one */
     if (ring->host != NULL && ring->last_cause != status.code) {
-        lh_log(ring->host, LH_LOG_WARN, "leasehold: keyring \"%s/%s\": %s", ring->path, name,
-               lh_status_text(status));
+        lh_log(ring->host, LH_LOG_WARN, "leasehold: keyring \"%s/%s%s\": %s", ring->path, where,
+               name, lh_status_text(status));
     }
     ring->last_cause = status.code;
+    if (ring->fault != NULL) {
+        (void)snprintf(ring->fault, LH_KEY_FAULT_BYTES, "\"%.180s/%s%s\": %s", ring->path, where,
+                       name, lh_status_text(status));
+    }
     switch (status.code) {
     case LH_UNSAFE_FILE:
     case LH_FUTURE_FORMAT:
@@ -347,6 +354,7 @@ lh_status lh_keys_open_keyring_file(const struct lh_key_options *options, struct
     LH_ENSURE(ring != NULL, LH_NO_MEMORY);
     ring->magic = KEYRING_MAGIC;
     ring->host = options->host;
+    ring->fault = options->fault;
     ring->path = strdup(options->path);
     LH_ENSURE(ring->path != NULL, LH_NO_MEMORY);
     if (options->may_create) {
