@@ -34,11 +34,19 @@ def test_a_person_reads_a_record_and_a_table(own_home):
 
 
 @pytest.mark.parametrize('wrong', ['abc', 'x' * 37, 'ac_me', '-acme', 'acme-', 'xn--acme', 'ac me',
-                                   'acm\u00e9', 'ac\nme', '', '*', '.', '..', 'default', 'ADMIN', '_system', 'system'])
+                                   'acm\u00e9', 'ac\nme', '', '*', '.', '..', '_system'])
 def test_a_name_that_is_none_is_a_mistake(own_home, wrong):
     said = say(own_home, 'tenant', 'add', '--', wrong)
     assert said.code == USAGE and not said.out, said
     assert len(said.err.splitlines()) == 1
+    assert names(own_home) == ['acme', 'globex']
+
+
+@pytest.mark.parametrize('word', ['default', 'ADMIN', 'system', 'Null'])
+def test_a_reserved_word_is_refused_as_a_name_and_as_another(own_home, word):
+    for act in (['tenant', 'add', word], ['tenant', 'rename', 'acme', word, '--yes']):
+        said = say(own_home, *act)
+        assert said.code == REFUSED and not said.out and word.lower() in said.why, said
     assert names(own_home) == ['acme', 'globex']
 
 
