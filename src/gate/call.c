@@ -166,10 +166,13 @@ static lh_status delete_cookies(struct lh_gate_call *call)
 static lh_status anonymous_cache_key(struct lh_gate_call *call, lh_slice *out_key)
 {
     void *memory;
-    LH_TRY(lh_call_alloc(call, sizeof(call->texts->uid) + 1, &memory));
-    memcpy(memory, call->texts->uid, sizeof(call->texts->uid));
-    ((char *)memory)[sizeof(call->texts->uid)] = ':';
-    *out_key = lh_slice_of(memory, sizeof(call->texts->uid) + 1);
+    const size_t uid_len = sizeof(call->texts->uid);
+    LH_TRY(lh_call_alloc(call, uid_len + 2, &memory));
+    char *key = memory;
+    memcpy(key, call->texts->uid, uid_len);
+    key[uid_len] = ':';
+    key[uid_len + 1] = LH_CACHE_KEY_END;
+    *out_key = lh_slice_of(key, uid_len + 2);
     return lh_ok();
 }
 
@@ -180,7 +183,7 @@ static lh_status inject_named_tenant(struct lh_gate_call *call)
     if (!call->is_host_named) {
         decision->tenant = LH_SLICE_EMPTY;
         decision->uid = LH_SLICE_EMPTY;
-        decision->cache_key = LH_SLICE_LITERAL("anonymous");
+        decision->cache_key = LH_SLICE_LITERAL("anonymous,");
         return lh_ok();
     }
     lh_call_inject(call, LH_SLICE_LITERAL("X-Tenant-ID"), decision->tenant);

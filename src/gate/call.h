@@ -38,6 +38,8 @@ struct lh_call_cookies {
     lh_slice rest; /* all cookies but ours */
 };
 
+/* Ends every cache key: no subject and no reference has it in it. */
+#define LH_CACHE_KEY_END     ','
 #define LH_TRACEPARENT_BYTES 55U
 #define LH_REQUEST_ID_BYTES  32U
 

@@ -11,13 +11,14 @@
 /* Longest X-Session-State: what any upstream takes in one header. */
 #define STATE_HEADER_MAX_BYTES 4096U
 
-/* Separators behind the uid in a cache key; neither can stand in a subject. */
+/* What stands behind the uid in a cache key: the uid's length is fixed, so they tell keys apart. */
 #define KEY_OF_SUBJECT   ':'
 #define KEY_OF_REFERENCE ','
 
 /*
- * uid ":" subject, or for a session without user uid "," reference. The subject that the decision
- * names is the part behind the separator.
+ * uid ":" subject ",", or for a session without user uid "," reference ",". No comma can stand in a
+ * subject: without it "bob" at /x/y and "bob/x" at /y would be one page of a response cache. The
+ * subject that the decision names is the part between.
  */
 lh_status lh_call_name_session(struct lh_gate_call *call)
 {
@@ -28,12 +29,13 @@ lh_status lh_call_name_session(struct lh_gate_call *call)
     lh_slice who = has_subject ? call->principal->subject : decision->session_ref;
     size_t front = sizeof(call->texts->uid) + 1;
     void *memory;
-    LH_TRY(lh_call_alloc(call, front + who.len, &memory));
+    LH_TRY(lh_call_alloc(call, front + who.len + 1, &memory));
     char *key = memory;
     memcpy(key, call->texts->uid, sizeof(call->texts->uid));
     key[front - 1] = has_subject ? KEY_OF_SUBJECT : KEY_OF_REFERENCE;
     memcpy(key + front, who.ptr, who.len);
-    decision->cache_key = lh_slice_of(key, front + who.len);
+    key[front + who.len] = LH_CACHE_KEY_END;
+    decision->cache_key = lh_slice_of(key, front + who.len + 1);
     decision->subject = has_subject ? lh_slice_of(key + front, who.len) : LH_SLICE_EMPTY;
     decision->mode =
         call->header->has_user ? LH_SLICE_LITERAL("normal") : LH_SLICE_LITERAL("anonymous");

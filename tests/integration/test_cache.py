@@ -59,6 +59,16 @@ def test_a_key_with_identity_keeps_tenants_apart(start, echo, acme, globex, key)
     assert len(echo.taken()) == 2
 
 
+def test_a_subject_does_not_run_into_the_path(start, echo, home, acme, globex):
+    """bob/x at /y is not bob at /x/y."""
+    gateway = start('leasehold on; location / { proxy_pass $upstream; }',
+                    http=f'{HTTP} proxy_cache_key $leasehold_cache_key$uri;', workers=1)
+    for tenant in ('acme', 'globex'):
+        for subject, path in [('bob/x', '/y'), ('bob', '/x/y'), ('bob/x/y', '/'), ('bob', '/x/y')]:
+            told = gateway.ask(path, tenant=tenant, session=home.session(tenant, sub=subject)).body.decode()
+            assert told.startswith(f'{tenant} {subject} '), (subject, path)
+
+
 def test_a_uid_in_the_uri_does_not_stand_in_for_one_in_the_key(start, echo, home, acme, globex):
     uids = [home.tenant(name)['uid'] for name in ('acme', 'globex')]
     gateway = start('leasehold on; location / { proxy_pass $upstream; }', http=HTTP)
