@@ -3,6 +3,8 @@
  */
 #include "acts.h"
 
+#include "setup/home.h"
+
 #include <sys/stat.h>
 
 struct shown_keys {
@@ -38,6 +40,14 @@ static void rotate(struct made_home *made, const char *tenant)
     struct shown_keys shown = {.calls = 0};
     assert_ok(lh_admin_key_rotate(made->admin, S(tenant), keep_key, &shown));
     assert_int_equal(shown.calls, 1);
+}
+
+static struct lh_tenant *load_acme(struct made_home *made)
+{
+    struct lh_tenant *tenant = NULL;
+    const struct lh_directory_source *source = lh_registry_source(made->home->registry);
+    assert_ok(source->load_by_name(source->self, S("acme"), &tenant));
+    return tenant;
 }
 
 static void test_key_list__shows_cell_node_and_tenants(void **state)
@@ -89,6 +99,32 @@ static void test_key_rotate__an_old_key_goes_when_no_session_can_need_it(void **
     assert_non_null(strstr(shown.text, "tenant acme 1 destroyed;"));
     assert_non_null(strstr(shown.text, "tenant acme 2 decrypt-only;"));
     assert_non_null(strstr(shown.text, "tenant acme 4 active;"));
+    struct lh_tenant *tenant = load_acme(made);
+    for (size_t i = 0; i < tenant->dek_count; i++) {
+        /* Of a destroyed key not even the wrapped form is left. */
+        assert_int_equal(tenant->deks[i].blob.len > 0, tenant->deks[i].state != LH_DEK_DESTROYED);
+    }
+    lh_tenant_unref(tenant);
+}
+
+/* A key that waits for machines to learn of it gives way to the next one. */
+static void test_key_rotate__a_waiting_key_steps_down_too(void **state)
+{
+    struct made_home *made = *state;
+    struct lh_tenant *tenant = load_acme(made);
+    struct lh_wrapped_dek waiting = tenant->deks[0];
+    waiting.id = 2;
+    waiting.state = LH_DEK_PENDING;
+    struct lh_registry_txn *txn = NULL;
+    assert_ok(lh_registry_begin(made->home->registry, &txn));
+    assert_ok(lh_registry_put_dek(txn, &tenant->uid, &waiting));
+    assert_ok(lh_registry_commit(txn));
+    lh_registry_end(&txn);
+    lh_tenant_unref(tenant);
+    rotate(made, "acme");
+    assert_string_equal(
+        list(made, "acme").text,
+        "tenant acme 1 decrypt-only;tenant acme 2 decrypt-only;tenant acme 3 active;");
 }
 
 static void test_key_rotate__has_a_limit_and_stays_usable(void **state)
@@ -102,6 +138,8 @@ static void test_key_rotate__has_a_limit_and_stays_usable(void **state)
     }
     assert_status(status, LH_LIMITED);
     assert_ok(make_session(made, "acme", "alice", &session));
+    fake_host_advance(&made->fake, UINT64_C(401) * 86400 * 1000);
+    rotate(made, "acme"); /* destroyed keys do not count */
 }
 
 static void test_key_rotate_all__leaves_removed_tenants_alone(void **state)
@@ -145,6 +183,7 @@ int main(void)
         WITH_HOME(test_key_list__shows_cell_node_and_tenants),
         WITH_HOME(test_key_rotate__what_was_sealed_before_still_opens),
         WITH_HOME(test_key_rotate__an_old_key_goes_when_no_session_can_need_it),
+        WITH_HOME(test_key_rotate__a_waiting_key_steps_down_too),
         WITH_HOME(test_key_rotate__has_a_limit_and_stays_usable),
         WITH_HOME(test_key_rotate_all__leaves_removed_tenants_alone),
         WITH_HOME(test_key_rotate_node__is_published_now_and_used_later),

@@ -87,6 +87,22 @@ static void test_session_revoke__stands_even_if_the_store_cannot_be_told(void **
     assert_int_equal(made_home_logged(made, "audit session_revoked"), 1);
 }
 
+/* What no session can need any more is removed in passing by whoever writes. */
+static void test_session_revoke__is_forgotten_when_the_session_would_be_over(void **state)
+{
+    struct made_home *made = *state;
+    struct made_session session;
+    assert_ok(make_session(made, "acme", "alice", &session));
+    assert_ok(revoke(made, "acme", session.ref));
+    uint64_t left_ms = session.absolute_end_ms - lh_clock_now_ms(&made->fake.clock);
+    fake_host_advance(&made->fake, left_ms + LH_TOMBSTONE_MARGIN_MS - 1);
+    assert_ok(lh_admin_tenant_disable(made->admin, S("globex")));
+    assert_true(revocation_of(made, session.ref).is_revoked);
+    fake_host_advance(&made->fake, 1);
+    assert_ok(lh_admin_tenant_enable(made->admin, S("globex")));
+    assert_false(revocation_of(made, session.ref).is_revoked);
+}
+
 static void test_session_revoke__of_a_removed_tenants_session_is_no_question(void **state)
 {
     struct made_home *made = *state;
@@ -182,6 +198,7 @@ int main(void)
         WITH_HOME(test_session_revoke__raises_the_tenants_counter_before_and_after),
         WITH_HOME(test_session_revoke__of_another_tenant_finds_nothing),
         WITH_HOME(test_session_revoke__stands_even_if_the_store_cannot_be_told),
+        WITH_HOME(test_session_revoke__is_forgotten_when_the_session_would_be_over),
         WITH_HOME(test_session_revoke__of_a_removed_tenants_session_is_no_question),
         WITH_HOME(test_session_revoke_user__ends_all_of_his_and_of_nobody_else),
         WITH_HOME(test_session_revoke_user__he_may_come_back),

@@ -144,6 +144,18 @@ static void test_tenant_rename__the_old_name_stops_and_stays_reserved(void **sta
     assert_string_equal(after.uid, before.uid);
 }
 
+static void test_tenant_rename__to_its_own_name_changes_nothing(void **state)
+{
+    struct made_home *made = *state;
+    struct shown_tenant before, after;
+    assert_ok(show_tenant(made, "acme", &before));
+    assert_ok(lh_admin_tenant_rename(made->admin, S("acme"), S("acme")));
+    assert_ok(show_tenant(made, "acme", &after));
+    assert_memory_equal(&before, &after, sizeof(before));
+    assert_string_equal(after.state, "active");
+    assert_int_equal(made_home_logged(made, "audit"), 0);
+}
+
 static void test_tenant_rename__to_its_own_alias_or_another_tenants_name(void **state)
 {
     struct made_home *made = *state;
@@ -267,6 +279,7 @@ int main(void)
         WITH_HOME(test_tenant_add__what_is_refused_leaves_no_key_behind),
         WITH_HOME(test_tenant_disable__and_enable_come_and_go),
         WITH_HOME(test_tenant_rename__the_old_name_stops_and_stays_reserved),
+        WITH_HOME(test_tenant_rename__to_its_own_name_changes_nothing),
         WITH_HOME(test_tenant_rename__to_its_own_alias_or_another_tenants_name),
         WITH_HOME(test_tenant_rename__names_free_themselves_after_their_time),
         WITH_HOME(test_tenant_remove__names_are_reserved_the_epoch_rises_the_record_stays),

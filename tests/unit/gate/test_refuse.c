@@ -93,10 +93,13 @@ static void test_refuse__takes_back_what_a_pass_had_prepared(void **state)
     lh_decision_init(&decision);
     decision.inject[decision.inject_count++] =
         (struct lh_header){LH_SLICE_LITERAL("X-Tenant-ID"), LH_SLICE_LITERAL("acme")};
+    decision.answer[decision.answer_count++] =
+        (struct lh_header){LH_SLICE_LITERAL("Set-Cookie"), LH_SLICE_LITERAL("__Host-lh=")};
     decision.has_cookie = true;
     decision.watch.is_set = true;
     lh_decision_refuse(&decision, LH_REASON_BUDGET);
     assert_int_equal(decision.inject_count, 0);
+    assert_int_equal(decision.answer_count, 0);
     assert_false(decision.has_cookie);
     assert_false(decision.watch.is_set);
 }
