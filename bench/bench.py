@@ -2,9 +2,11 @@
 """Requests and CPU per request of the gate, beside bare nginx and auth_request, in interleaved runs.
 
 The method stands in docs/performance.md. Environment: BENCH_SESSIONS (numbers of sessions to measure with),
-BENCH_ROUNDS, BENCH_SECONDS, BENCH_PORT (the first of forty ports), BENCH_DIR (where homes are made).
+BENCH_ROUNDS, BENCH_SECONDS, BENCH_PORT (the first of forty ports), BENCH_DIR (where homes are made), BENCH_AWAKE=1
+(cores do not sleep meanwhile).
 """
 import argparse
+import contextlib
 import json
 import os
 import pwd
@@ -13,6 +15,7 @@ import re
 import shutil
 import signal
 import statistics
+import struct
 import subprocess
 import sys
 import tempfile
@@ -66,13 +69,13 @@ class Home:
         with open(path, 'w', encoding='ascii') as file:
             file.write('\n'.join(lines) + '\n')
 
-    def remember(self, entries):
-        """How many sessions a worker that starts from now on remembers."""
+    def remember(self, sessions, contexts):
+        """How many of them a worker that starts from now on keeps."""
         path = os.path.join(self.path, 'leasehold.conf')
         with open(path, encoding='utf-8') as file:
-            text = re.sub(r'(?m)^session_cache_entries.*\n', '', file.read())
+            text = re.sub(r'(?m)^(session|context)_cache_entries.*\n', '', file.read())
         with open(path, 'w', encoding='utf-8') as file:
-            file.write(text + f'session_cache_entries = {entries}\n')
+            file.write(text + f'session_cache_entries = {sessions}\ncontext_cache_entries = {contexts}\n')
 
 
 def forge(cookie):
@@ -138,7 +141,7 @@ class Field:
         self.times = {}
 
     def add_lookup(self, ports):
-        self.home.remember(16)
+        self.home.remember(16, 16)
         server = self.starter.gate('lmdb', next(ports), state='none')
         self.forms.append(Form(LOOKED_UP, server, self.home.cookies))
 
@@ -149,9 +152,12 @@ class Field:
                        Form('`auth_request` to 204', start.auth_request(next(ports)), cookies)]
         self.add_lookup(ports)
         signing = start.gate('signing', next(ports))
-        self.home.remember(4096)
+        self.home.remember(16, 32768)
+        returning = start.gate('returning', next(ports))
+        self.home.remember(4096, 8192)
         warm = start.gate('cache', next(ports))
         self.forms += [Form('gate, cookie from LMDB, context signed each time', signing, cookies),
+                       Form('gate, cookie from LMDB, context remembered', returning, cookies),
                        Form('gate, cookie and context remembered', warm, cookies + '.few'),
                        Form('gate, forged cookie', warm, cookies + '.forged', refuses=True)]
 
@@ -160,7 +166,7 @@ class Field:
 
     def time_decisions(self, options, port):
         """What the gate itself says that its decisions took, from an access log."""
-        self.home.remember(16)
+        self.home.remember(16, 16)
         server = self.starter.gate('timed', port, state='none', logs_time=True)
         timed = Form('decision', server, self.home.cookies)
         timed.measure(3, options.load_cpu, keep=False)
@@ -173,6 +179,17 @@ class Field:
             sys.exit(f'bench: no decision was logged in {server.times}')
         self.times = {name: times[int(len(times) * share)] for name, share in
                       (('p50', 0.5), ('p99', 0.99), ('p99.9', 0.999))}
+
+
+@contextlib.contextmanager
+def awake(is_wanted):
+    """Keeps idle cores from sleeping (Linux: PM QoS), where that is wanted and may be."""
+    if not is_wanted:
+        yield
+        return
+    with open('/dev/cpu_dma_latency', 'wb', buffering=0) as wish:
+        wish.write(struct.pack('i', 0))
+        yield
 
 
 def run_rounds(fields, rounds, seconds, load_cpu):
@@ -235,9 +252,10 @@ def measure(options, folder):
     fields = []
     try:
         fields = prepare_fields(options, folder, ports, upstream)
-        run_rounds(fields, options.rounds, options.seconds, options.load_cpu)
-        for field in fields:
-            field.time_decisions(options, next(ports))
+        with awake(options.awake):
+            run_rounds(fields, options.rounds, options.seconds, options.load_cpu)
+            for field in fields:
+                field.time_decisions(options, next(ports))
     finally:
         for field in fields:
             field.starter.stop()
@@ -252,6 +270,8 @@ def parse():
     parser.add_argument('--rounds', type=int, default=int(os.environ.get('BENCH_ROUNDS', '7')))
     parser.add_argument('--seconds', type=int, default=int(os.environ.get('BENCH_SECONDS', '2')))
     parser.add_argument('--port', type=int, default=int(os.environ.get('BENCH_PORT', '19600')))
+    parser.add_argument('--awake', action='store_true', default=os.environ.get('BENCH_AWAKE') == '1',
+                        help='cores do not sleep while they are idle (needs root)')
     parser.add_argument('--json', help='a file for the raw figures')
     options = parser.parse_args()
     options.build = os.path.abspath(options.build)
@@ -280,6 +300,8 @@ def main():
         fields = measure(options, folder)
     finally:
         shutil.rmtree(folder, ignore_errors=True)
+    if options.awake:
+        print('\ncores kept awake')
     print_forms(fields)
     print_decisions(fields)
     say(f'\ntook {time.monotonic() - began:.0f} s')

@@ -183,7 +183,7 @@ LH_MUST_USE lh_status lh_call_name_session(struct lh_gate_call *call);
 bool lh_scope_has(lh_slice scopes, lh_slice scope);
 
 /*
- * The signed X-Tenant-Context of the call's session, from the session cache if it is there.
+ * The signed X-Tenant-Context of the call's session, one of before if it still says the same.
  * out_text  in request memory. Errors: KEY_DOWN, CRYPTO, NO_MEMORY, TOO_LARGE.
  */
 LH_MUST_USE lh_status lh_call_context(struct lh_gate_call *call, lh_slice *out_text);

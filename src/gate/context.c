@@ -1,7 +1,7 @@
 /*
  * X-Tenant-Context: what an application may verify for itself, a compact JWS (RFC 7515) under the
- * node's key. Signing costs more than all the rest of a decision, so a text is kept with the
- * remembered session and handed out again while it has LEFT_MS to live.
+ * node's key. Signing costs more than all the rest of a decision, so a text is kept and handed out
+ * again, to the same session and saying the same, while it has LEFT_MS to live.
  *
  * Claims: iss "leasehold" (the kid names the node), tenant, uid, sub, ref, scope, mode, aud (text
  * or list), iat, exp.
@@ -11,6 +11,7 @@
 #include "codec/base64url.h"
 #include "codec/json.h"
 #include "keys/node_key.h"
+#include "session/context_cache.h"
 
 #include "base/banned.h"
 
@@ -28,15 +29,21 @@ static uint64_t mix(uint64_t a, uint64_t b)
     return ((a << 7) | (a >> 57)) ^ b;
 }
 
-/* Everything in the text that lease, generation and mode do not determine. */
-static struct lh_context_key key_of(const struct lh_gate_call *call)
+/* Everything that the text says, but for its times. */
+static struct lh_context_key key_of(const struct lh_gate_call *call,
+                                    const struct lh_node_key *signer)
 {
     const struct lh_siphash_key *hash_key = &call->gate->hash_key;
     const struct lh_gate_list *audiences = &call->policy->audiences;
     struct lh_context_key key = {
+        .uid = call->header->uid,
+        .lease = call->header->lease,
+        .generation = call->header->generation,
         .audience = audiences->count,
-        .scope =
-            mix(lh_siphash(hash_key, call->decision->tenant), lh_siphash(hash_key, call->scope)),
+        .content = mix(mix(lh_siphash(hash_key, call->decision->tenant),
+                           lh_siphash(hash_key, call->decision->subject)),
+                       lh_siphash(hash_key, call->scope)),
+        .signer = lh_siphash(hash_key, lh_node_kid_view(&signer->kid)),
         .mode = call->header->has_user,
     };
     for (size_t i = 0; i < audiences->count; i++) {
@@ -110,10 +117,9 @@ static lh_status add_header(struct lh_buf *jws, lh_slice kid)
     return lh_base64url_add(jws, lh_buf_view(&json));
 }
 
-static lh_status sign(const struct lh_gate_call *call, uint64_t expires_s, struct lh_buf *jws)
+static lh_status sign(const struct lh_gate_call *call, const struct lh_node_key *key,
+                      uint64_t expires_s, struct lh_buf *jws)
 {
-    const struct lh_node_key *key;
-    LH_TRY(lh_node_keys_signer(call->gate->parts.node_keys, call->now_ms, &key));
     LH_CLEANUP(lh_buf_fini) struct lh_buf claims = lh_buf_bounded(CONTEXT_MAX_BYTES);
     LH_TRY(write_claims(call, call->now_ms / 1000, expires_s, &claims));
     LH_TRY(add_header(jws, lh_node_kid_view(&key->kid)));
@@ -134,26 +140,28 @@ static lh_status copy_to_request(const struct lh_gate_call *call, lh_slice text,
     return lh_ok();
 }
 
-static lh_status make_context(struct lh_gate_call *call, const struct lh_context_key *key,
-                              lh_slice *out_text)
+static lh_status make_context(struct lh_gate_call *call, const struct lh_node_key *signer,
+                              const struct lh_context_key *key, lh_slice *out_text)
 {
     uint64_t expires_s = expiry_s(call, call->now_ms / 1000);
     LH_CLEANUP(lh_buf_fini) struct lh_buf jws = lh_buf_bounded(CONTEXT_MAX_BYTES);
-    LH_TRY(sign(call, expires_s, &jws));
-    if (call->cached != NULL && expires_s * 1000 > call->now_ms + LEFT_MS) {
-        lh_session_cache_keep_context(call->cached, key, expires_s * 1000 - LEFT_MS,
-                                      lh_buf_view(&jws));
+    LH_TRY(sign(call, signer, expires_s, &jws));
+    if (expires_s * 1000 > call->now_ms + LEFT_MS) {
+        lh_context_cache_keep(call->gate->parts.context_cache, key, call->now_ms,
+                              expires_s * 1000 - LEFT_MS, lh_buf_view(&jws));
     }
     return copy_to_request(call, lh_buf_view(&jws), out_text);
 }
 
 lh_status lh_call_context(struct lh_gate_call *call, lh_slice *out_text)
 {
-    struct lh_context_key key = key_of(call);
+    const struct lh_node_key *signer;
+    LH_TRY(lh_node_keys_signer(call->gate->parts.node_keys, call->now_ms, &signer));
+    struct lh_context_key key = key_of(call, signer);
     lh_slice kept;
-    if (call->cached != NULL &&
-        lh_is_ok(lh_session_cache_find_context(call->cached, &key, call->now_ms, &kept))) {
+    if (lh_is_ok(
+            lh_context_cache_find(call->gate->parts.context_cache, &key, call->now_ms, &kept))) {
         return copy_to_request(call, kept, out_text);
     }
-    return make_context(call, &key, out_text);
+    return make_context(call, signer, &key, out_text);
 }

@@ -8,6 +8,7 @@
 
 struct lh_cell;
 struct lh_clock;
+struct lh_context_cache;
 struct lh_crypto;
 struct lh_directory;
 struct lh_node_keys;
@@ -20,6 +21,7 @@ struct lh_gate_parts {
     struct lh_directory *directory;         /* tenants */
     struct lh_vault *vault;                 /* sessions in their store */
     struct lh_session_cache *session_cache; /* sessions of the last second */
+    struct lh_context_cache *context_cache; /* contexts that were signed in the last minute */
     struct lh_cell *cell;                   /* cookie MAC keys */
     struct lh_node_keys *node_keys;         /* what contexts are signed with */
     struct lh_crypto *crypto;

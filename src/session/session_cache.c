@@ -5,9 +5,9 @@
 #include "session/session_cache.h"
 
 #include "base/bug.h"
+#include "session/cache_room.h"
 
 #include <sys/mman.h>
-#include <unistd.h>
 
 #include "base/banned.h"
 
@@ -15,21 +15,13 @@
 #define ENTRY_MAGIC         0x4c485345U /* "LHSE" */
 
 #define WAYS                ((size_t)8)
-/* 5 GiB: a larger number is a mistake. */
+/* 2.5 GiB: a larger number is a mistake. */
 #define ENTRIES_MAX ((size_t)1024 * 1024)
 
 /* Where an entry belongs; hashed as it lies. */
 struct place {
     struct lh_tenant_uid uid;
     struct lh_lease_id lease;
-};
-
-struct context_slot {
-    struct lh_context_key key;
-    uint64_t generation; /* 0: nothing is kept here */
-    uint64_t expires_ms;
-    size_t len;
-    uint8_t text[LH_CONTEXT_TEXT_MAX_BYTES];
 };
 
 struct entry {
@@ -40,7 +32,6 @@ struct entry {
     uint8_t cookie[LH_HANDLE_BYTES];
     size_t plain_len;
     uint8_t plain[LH_PRINCIPAL_MAX_BYTES];
-    struct context_slot contexts[LH_CONTEXT_SLOTS];
 };
 
 /* What a look-up reads of a set before it goes to an entry. */
@@ -62,31 +53,6 @@ struct lh_session_cache {
 
 /* --- Life ------------------------------------------------------------------------------------- */
 
-static size_t power_of_two_above(size_t value)
-{
-    size_t power = 1;
-    while (power < value) {
-        power *= 2;
-    }
-    return power;
-}
-
-/* Opened principals and cookies lie here: out of dumps and of forked children. Pages are taken
- * from the system as they are used. */
-static lh_status map_entries(struct lh_session_cache *cache)
-{
-    size_t bytes = cache->set_count * WAYS * sizeof(struct entry);
-    void *memory = mmap(NULL, bytes, PROT_READ | PROT_WRITE,
-                        MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
-    LH_ENSURE(memory != MAP_FAILED, LH_NO_MEMORY);
-    cache->entries = memory;
-    cache->mapped_bytes = bytes;
-    /* Kernels without these still run. */
-    (void)madvise(memory, bytes, MADV_DONTDUMP);
-    (void)madvise(memory, bytes, MADV_WIPEONFORK);
-    return lh_ok();
-}
-
 static void drop_cache(struct lh_session_cache **cache)
 {
     lh_session_cache_free(*cache);
@@ -100,11 +66,15 @@ lh_status lh_session_cache_new(const struct lh_session_cache_options *options,
     LH_ENSURE(cache != NULL, LH_NO_MEMORY);
     cache->magic = SESSION_CACHE_MAGIC;
     cache->hash_key = options->hash_key;
-    size_t entries = power_of_two_above(options->entries_max);
+    size_t entries = lh_power_of_two_above(options->entries_max);
     cache->set_count = entries > WAYS ? entries / WAYS : 1;
     cache->sets = calloc(cache->set_count, sizeof(*cache->sets));
     LH_ENSURE(cache->sets != NULL, LH_NO_MEMORY);
-    LH_TRY(map_entries(cache));
+    size_t bytes = cache->set_count * WAYS * sizeof(struct entry);
+    void *room;
+    LH_TRY(lh_cache_room_map(bytes, &room));
+    cache->entries = room;
+    cache->mapped_bytes = bytes;
     *out_cache = cache;
     cache = NULL;
     return lh_ok();
@@ -159,12 +129,6 @@ static struct spot find_spot(struct lh_session_cache *cache, const struct place 
     return spot;
 }
 
-static void wipe_context(struct context_slot *slot)
-{
-    lh_wipe(slot->text, slot->len);
-    lh_wipe(slot, offsetof(struct context_slot, text));
-}
-
 /*
  * Wipes what was written. An entry is mostly room: wiping all of it for each eviction would cost
  * a busy worker more than the look-up in the store.
@@ -172,11 +136,6 @@ static void wipe_context(struct context_slot *slot)
 static void wipe_entry(struct entry *entry)
 {
     lh_wipe(entry->plain, entry->plain_len);
-    for (size_t i = 0; i < LH_CONTEXT_SLOTS; i++) {
-        if (entry->contexts[i].generation != 0) {
-            wipe_context(&entry->contexts[i]);
-        }
-    }
     lh_wipe(&entry->session, sizeof(entry->session));
     lh_wipe(&entry->magic, offsetof(struct entry, plain) - offsetof(struct entry, magic));
 }
@@ -246,23 +205,11 @@ lh_status lh_session_cache_find(struct lh_session_cache *cache,
     return lh_ok();
 }
 
-/* Contexts of another generation say what is no longer so. */
-static void wipe_stale_contexts(struct entry *entry, uint64_t generation)
-{
-    for (size_t i = 0; i < LH_CONTEXT_SLOTS; i++) {
-        struct context_slot *slot = &entry->contexts[i];
-        if (slot->generation != 0 && slot->generation != generation) {
-            wipe_context(slot);
-        }
-    }
-}
-
 /* Errors: TAMPERED (plain is no principal). */
 static lh_status fill_entry(struct entry *entry, const struct lh_session_question *question,
                             const struct lh_loaded_session *loaded, uint64_t last_touch_ms,
                             lh_slice plain)
 {
-    wipe_stale_contexts(entry, loaded->header.generation);
     entry->magic = ENTRY_MAGIC;
     entry->is_filled = true;
     entry->place = place_of(question);
@@ -335,74 +282,6 @@ void lh_session_cache_clear(struct lh_session_cache *cache)
             }
         }
     }
-}
-
-/* --- Contexts --------------------------------------------------------------------------------- */
-
-static struct entry *entry_of(const struct lh_cached_session *session)
-{
-    /* The session is the entry's first member, and the entry is ours to change. */
-    struct entry *entry = (struct entry *)(uintptr_t)session;
-    LH_MAGIC_CHECK(entry, ENTRY_MAGIC);
-    return entry;
-}
-
-static bool is_same_key(const struct lh_context_key *a, const struct lh_context_key *b)
-{
-    return a->audience == b->audience && a->scope == b->scope && a->mode == b->mode;
-}
-
-static struct context_slot *find_context(struct entry *entry, const struct lh_context_key *key)
-{
-    for (size_t i = 0; i < LH_CONTEXT_SLOTS; i++) {
-        struct context_slot *slot = &entry->contexts[i];
-        if (slot->generation == entry->session.header.generation && is_same_key(&slot->key, key)) {
-            return slot;
-        }
-    }
-    return NULL;
-}
-
-lh_status lh_session_cache_find_context(const struct lh_cached_session *session,
-                                        const struct lh_context_key *key, uint64_t now_ms,
-                                        lh_slice *out_text)
-{
-    const struct context_slot *slot = find_context(entry_of(session), key);
-    LH_ENSURE(slot != NULL && now_ms < slot->expires_ms, LH_ABSENT);
-    *out_text = lh_slice_of(slot->text, slot->len);
-    return lh_ok();
-}
-
-/* The slot that ends first; free ones have ended. */
-static struct context_slot *oldest_context(struct entry *entry)
-{
-    struct context_slot *oldest = &entry->contexts[0];
-    for (size_t i = 1; i < LH_CONTEXT_SLOTS; i++) {
-        if (entry->contexts[i].expires_ms < oldest->expires_ms) {
-            oldest = &entry->contexts[i];
-        }
-    }
-    return oldest;
-}
-
-void lh_session_cache_keep_context(struct lh_cached_session *session,
-                                   const struct lh_context_key *key, uint64_t expires_ms,
-                                   lh_slice text)
-{
-    if (text.len == 0 || text.len > LH_CONTEXT_TEXT_MAX_BYTES) {
-        return;
-    }
-    struct entry *entry = entry_of(session);
-    struct context_slot *slot = find_context(entry, key);
-    if (slot == NULL) {
-        slot = oldest_context(entry);
-    }
-    lh_wipe(slot->text, slot->len);
-    slot->key = *key;
-    slot->generation = session->header.generation;
-    slot->expires_ms = expires_ms;
-    slot->len = text.len;
-    memcpy(slot->text, text.ptr, text.len);
 }
 
 void lh_session_cache_read_counts(const struct lh_session_cache *cache,

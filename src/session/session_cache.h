@@ -17,15 +17,10 @@
 /* Bounds what a writer killed between its commit and its second raise can leave behind. */
 #define LH_SESSION_CACHE_AGE_MS 1000U
 
-/* Longest context text that is kept; a longer one is signed again for each request. */
-#define LH_CONTEXT_TEXT_MAX_BYTES 1280U
-/* Contexts kept per session: locations with different audiences take turns. */
-#define LH_CONTEXT_SLOTS 2U
-
 struct lh_session_cache;
 
 struct lh_session_cache_options {
-    size_t entries_max;             /* rounded up to a power of two; about 5 KiB each */
+    size_t entries_max;             /* rounded up to a power of two; about 2.5 KiB each */
     struct lh_siphash_key hash_key; /* random bytes of this process */
 };
 
@@ -72,8 +67,8 @@ LH_MUST_USE lh_status lh_session_cache_find(struct lh_session_cache *cache,
                                             struct lh_cached_session **out_session);
 
 /*
- * Remembers a session that was loaded, judged and opened. Contexts that are kept for the same
- * session and generation stay. A session that was proved by its previous secret is not taken.
+ * Remembers a session that was loaded, judged and opened. A session that was proved by its
+ * previous secret is not taken.
  * question   as asked, with the counters noted BEFORE the load.
  * loaded     header and last touch are copied; last_touch_ms: as lh_vault_touch answered.
  * plain      the opened principal, copied.
@@ -89,30 +84,6 @@ void lh_session_cache_drop(struct lh_session_cache *cache, const struct lh_tenan
                            const struct lh_lease_id *lease);
 /* Forgets everything. */
 void lh_session_cache_clear(struct lh_session_cache *cache);
-
-/* What a context text depends on, beside lease and generation, which the entry knows. */
-struct lh_context_key {
-    uint64_t audience; /* identity of the audience list: the policy's pointer or a hash */
-    uint64_t scope;    /* hash of the granted scopes and of all else that is in the text */
-    uint8_t mode;      /* normal, restricted, ... */
-};
-
-/*
- * The context text that was kept under key.
- * out_text  valid as long as the session.
- * Errors: ABSENT (none, of another generation, or at its expires_ms).
- */
-LH_MUST_USE lh_status lh_session_cache_find_context(const struct lh_cached_session *session,
-                                                    const struct lh_context_key *key,
-                                                    uint64_t now_ms, lh_slice *out_text);
-/*
- * Keeps a context text, in place of the one of the same key or of the one that ends first.
- * expires_ms  session time at which it may no longer be handed out: some seconds before its exp.
- * text        longer than LH_CONTEXT_TEXT_MAX_BYTES: not kept.
- */
-void lh_session_cache_keep_context(struct lh_cached_session *session,
-                                   const struct lh_context_key *key, uint64_t expires_ms,
-                                   lh_slice text);
 
 /* What has happened so far. */
 void lh_session_cache_read_counts(const struct lh_session_cache *cache,

@@ -235,6 +235,7 @@ void lh_home_close(struct lh_home *home)
     LH_MAGIC_CHECK(home, HOME_MAGIC);
     lh_gate_free(home->gate);
     lh_session_cache_free(home->session_cache);
+    lh_context_cache_free(home->context_cache);
     lh_node_keys_close(home->node_keys);
     lh_directory_free(home->directory);
     lh_vault_free(home->vault);

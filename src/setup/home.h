@@ -12,6 +12,7 @@
 #include "host/clock.h"
 #include "keys/key_driver.h"
 #include "registry/registry.h"
+#include "session/context_cache.h"
 #include "session/session_cache.h"
 #include "session/session_vault.h"
 #include "setup/blocking_host.h"
@@ -43,6 +44,7 @@ struct lh_home {
     struct lh_directory *directory;
     struct lh_node_keys *node_keys;
     struct lh_session_cache *session_cache;
+    struct lh_context_cache *context_cache;
     struct lh_gate *gate;
     struct lh_jobs jobs;
     struct lh_write_watch write_watch;

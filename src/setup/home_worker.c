@@ -28,6 +28,14 @@ static lh_status open_session_cache(struct lh_home *home)
     return lh_session_cache_new(&options, &home->session_cache);
 }
 
+static lh_status open_context_cache(struct lh_home *home)
+{
+    struct lh_context_cache_options options = {.entries_max =
+                                                   (size_t)home->settings.context_cache_entries};
+    LH_TRY(lh_home_make_hash_key(home, &options.hash_key));
+    return lh_context_cache_new(&options, &home->context_cache);
+}
+
 static lh_status open_jobs(struct lh_home *home)
 {
     const uint64_t intervals[LH_JOB_COUNT] = {
@@ -46,6 +54,7 @@ static lh_status open_gate(struct lh_home *home)
         .directory = home->directory,
         .vault = home->vault,
         .session_cache = home->session_cache,
+        .context_cache = home->context_cache,
         .cell = home->cell,
         .node_keys = home->node_keys,
         .crypto = home->crypto,
@@ -64,6 +73,7 @@ static lh_status open_worker_parts(struct lh_home *home, char *out_error)
     } rows[] = {
         {"the tenant directory", open_directory},
         {"the session cache", open_session_cache},
+        {"the context cache", open_context_cache},
         {"the periodic jobs", open_jobs},
         {"the gate", open_gate},
     };

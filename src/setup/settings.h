@@ -58,7 +58,12 @@ enum lh_setting_kind { LH_SETTING_SIZE, LH_SETTING_TIME, LH_SETTING_COUNT, LH_SE
     X(tenant_entries, COUNT, "tenant_entries", 4096, 16, 262144, "tenants",                        \
       "How many tenants a worker keeps in memory, about 2 KiB each.")                              \
     X(session_cache_entries, COUNT, "session_cache_entries", 4096, 16, 1048576, "sessions",        \
-      "How many sessions a worker remembers for a second after their last use, about 5 KiB each.") \
+      "How many sessions a worker remembers for a second, about 2.5 KiB each. The next request "   \
+      "of one of them needs no look-up.")                                                          \
+    X(context_cache_entries, COUNT, "context_cache_entries", 8192, 16, 4194304, "contexts",        \
+      "How many signed contexts a worker keeps to hand them out again, about 1.5 KiB each: one "   \
+      "for each session of the last 40 seconds and each audience. A context that is not kept "     \
+      "costs a signature.")                                                                        \
     X(touch_queue_entries, COUNT, "touch_queue_entries", 8192, 256, 1048576, "touches",            \
       "How many last-use times may wait to be written; more are dropped and counted.")             \
     X(sync_interval_ms, TIME, "sync_interval", 500, 100, LH_MINUTE_MS, "time",                     \

@@ -22,6 +22,10 @@ lh_status __real_lh_store_load(struct lh_store *store, struct lh_op *op,
 lh_status __wrap_lh_store_load(struct lh_store *store, struct lh_op *op,
                                const struct lh_session_key *key, struct lh_buf *scratch,
                                struct lh_store_row *out_row);
+lh_status __real_lh_es256_sign(struct lh_signing_key *key, lh_slice message,
+                               uint8_t out_signature[LH_ES256_SIGNATURE_BYTES]);
+lh_status __wrap_lh_es256_sign(struct lh_signing_key *key, lh_slice message,
+                               uint8_t out_signature[LH_ES256_SIGNATURE_BYTES]);
 lh_status __real_lh_counters_read(const struct lh_counters *counters, uint32_t slot,
                                   uint64_t *out_value);
 lh_status __wrap_lh_counters_read(const struct lh_counters *counters, uint32_t slot,
@@ -108,9 +112,15 @@ lh_status __wrap_lh_vault_open(struct lh_vault *vault, struct lh_op *op,
 lh_status __wrap_lh_node_keys_signer(const struct lh_node_keys *keys, uint64_t now_ms,
                                      const struct lh_node_key **out_key)
 {
-    failing_calls.contexts_signed++;
     LH_ENSURE(failing_calls.node_signer == LH_OK, failing_calls.node_signer);
     return __real_lh_node_keys_signer(keys, now_ms, out_key);
+}
+
+lh_status __wrap_lh_es256_sign(struct lh_signing_key *key, lh_slice message,
+                               uint8_t out_signature[LH_ES256_SIGNATURE_BYTES])
+{
+    failing_calls.contexts_signed++;
+    return __real_lh_es256_sign(key, message, out_signature);
 }
 
 lh_status __wrap_lh_random(struct lh_crypto *crypto, void *out_bytes, size_t len)

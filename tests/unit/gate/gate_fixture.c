@@ -30,17 +30,24 @@ static void make_keys(struct installation *all)
     assert_ok(lh_cell_new(all->crypto, 1, &secret, LH_LOCK_BEST_EFFORT, 16, &all->cell));
 }
 
-static void make_node_keys(struct installation *all)
+void rotate_node_key(struct installation *all, struct lh_node_kid *out_kid)
 {
-    make_dir(all, "node");
     char path[SCRATCH_PATH_BYTES];
     scratch_dir_path(&all->dir, "node", path);
     char jwks[SCRATCH_PATH_BYTES];
     scratch_dir_path(&all->dir, "jwks.json", jwks);
     const struct lh_node_key_place place = {path, jwks, 0600};
-    struct lh_node_kid kid;
     assert_ok(lh_node_key_create(all->crypto, &place, LH_SLICE_LITERAL("testnode"),
-                                 lh_clock_now_ms(&all->host.clock), &kid));
+                                 lh_clock_now_ms(&all->host.clock), out_kid));
+}
+
+static void make_node_keys(struct installation *all)
+{
+    make_dir(all, "node");
+    struct lh_node_kid kid;
+    rotate_node_key(all, &kid);
+    char path[SCRATCH_PATH_BYTES];
+    scratch_dir_path(&all->dir, "node", path);
     assert_ok(lh_node_keys_open(all->crypto, path, &all->node_keys));
 }
 
@@ -75,6 +82,7 @@ struct lh_gate_parts installation_parts(const struct installation *all)
                                   .directory = all->directory,
                                   .vault = all->vault,
                                   .session_cache = all->session_cache,
+                                  .context_cache = all->context_cache,
                                   .cell = all->cell,
                                   .node_keys = all->node_keys,
                                   .crypto = all->crypto,
@@ -99,6 +107,8 @@ static void start_worker(struct installation *all)
     assert_ok(lh_vault_new(&vault_parts, &all->vault));
     struct lh_session_cache_options cache_options = {.entries_max = 64, .hash_key = hash_key};
     assert_ok(lh_session_cache_new(&cache_options, &all->session_cache));
+    struct lh_context_cache_options context_options = {.entries_max = 64, .hash_key = hash_key};
+    assert_ok(lh_context_cache_new(&context_options, &all->context_cache));
     struct lh_gate_parts parts = installation_parts(all);
     assert_ok(lh_gate_new(&parts, &all->gate));
 }
@@ -107,6 +117,7 @@ static void stop_worker(struct installation *all)
 {
     lh_gate_free(all->gate);
     lh_session_cache_free(all->session_cache);
+    lh_context_cache_free(all->context_cache);
     lh_vault_free(all->vault);
     lh_datakey_cache_free(all->datakeys);
     lh_directory_free(all->directory);

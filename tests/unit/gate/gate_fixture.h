@@ -8,6 +8,7 @@
 #include "gate/gate.h"
 #include "keys/node_key.h"
 #include "registry/registry.h"
+#include "session/context_cache.h"
 #include "session/session_cache.h"
 #include "support/fake_host.h"
 #include "support/scratch_dir.h"
@@ -27,6 +28,7 @@ struct installation {
     struct lh_store *store;
     struct lh_vault *vault;
     struct lh_session_cache *session_cache;
+    struct lh_context_cache *context_cache;
     struct lh_gate *gate;
     struct lh_tenant_uid acme;   /* alias "acme-old", domain "shop.acme.test", role "admin" */
     struct lh_tenant_uid globex; /* domain "globex.test" */
@@ -70,6 +72,8 @@ struct visitor sign_in_alice(struct installation *all, const struct lh_tenant_ui
 /* A transaction on one tenant: changes it by change(tenant) and puts it back. */
 void change_tenant(struct installation *all, const struct lh_tenant_uid *uid,
                    void (*change)(struct lh_registry_txn *txn, struct lh_tenant *tenant));
+/* Makes another key of the node; its use begins in LH_NODE_KEY_LEAD_MS. */
+void rotate_node_key(struct installation *all, struct lh_node_kid *out_kid);
 /* Gives a tenant another active key; the old one still opens. */
 void rotate_key(struct installation *all, const struct lh_tenant_uid *uid);
 /*

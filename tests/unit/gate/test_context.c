@@ -144,6 +144,114 @@ static void test_context__is_kept_until_20_s_before_it_ends(void **state)
     assert_int_equal(failing_calls.contexts_signed, 2);
 }
 
+/* The second request finds no session remembered, and the context of the first. */
+static void test_context__outlives_the_remembered_session(void **state)
+{
+    struct installation *all = *state;
+    struct lh_gate_policy policy = any_policy();
+    struct visitor alice = sign_in_alice(all, &all->acme);
+    failing_calls_reset();
+    struct sent first, second;
+    pass(&first, all, &policy, &alice);
+    lh_session_cache_clear(all->session_cache);
+    fake_host_advance(&all->host, 30000);
+    pass(&second, all, &policy, &alice);
+    assert_int_equal(failing_calls.store_loads, 2);
+    assert_int_equal(failing_calls.contexts_signed, 1);
+    assert_string_equal(sent_injected(&first, "X-Tenant-Context"),
+                        sent_injected(&second, "X-Tenant-Context"));
+    sent_fini(&first);
+    sent_fini(&second);
+}
+
+/* It saves a signature and decides nothing. */
+static void test_context__that_is_kept_admits_nobody(void **state)
+{
+    struct installation *all = *state;
+    struct lh_gate_policy policy = any_policy();
+    struct visitor alice = sign_in_alice(all, &all->acme);
+    struct sent sent;
+    pass(&sent, all, &policy, &alice);
+    sent_fini(&sent);
+    revoke_in_registry(all, &alice);
+    sent_init(&sent, ACME_HOST);
+    sent_add_cookie(&sent, &alice);
+    assert_reason(sent_decide(&sent, all, &policy), SESSION_REVOKED);
+    assert_int_equal(sent.decision.inject_count, 0);
+    sent_fini(&sent);
+}
+
+static void test_context__of_another_session_of_the_same_user_is_not_handed_out(void **state)
+{
+    struct installation *all = *state;
+    struct lh_gate_policy policy = any_policy();
+    struct visitor alice = sign_in_alice(all, &all->acme);
+    struct visitor again = sign_in_alice(all, &all->acme);
+    struct sent sent;
+    pass(&sent, all, &policy, &alice);
+    sent_fini(&sent);
+    pass(&sent, all, &policy, &again);
+    struct context context = open_context(all, sent_injected(&sent, "X-Tenant-Context"));
+    assert_claim(&context, "ref", sent_injected(&sent, "X-Session-Ref"));
+    close_context(&context);
+    sent_fini(&sent);
+}
+
+static void take_other_name(struct lh_registry_txn *txn, struct lh_tenant *tenant)
+{
+    assert_ok(lh_tenant_id_parse(LH_SLICE_LITERAL("zenith"), &tenant->id));
+    assert_ok(lh_registry_claim_name(txn, LH_NAME_TENANT, lh_tenant_id_view(&tenant->id),
+                                     &tenant->uid, 0, false));
+}
+
+static void test_context__under_the_name_of_before_is_not_handed_out(void **state)
+{
+    struct installation *all = *state;
+    struct lh_gate_policy policy = any_policy();
+    struct visitor alice = sign_in_alice(all, &all->acme);
+    struct sent sent;
+    pass(&sent, all, &policy, &alice);
+    sent_fini(&sent);
+    change_tenant(all, &all->acme, take_other_name);
+    sent_init(&sent, "zenith.example.test");
+    sent_add_cookie(&sent, &alice);
+    assert_reason(sent_decide(&sent, all, &policy), OK);
+    struct context context = open_context(all, sent_injected(&sent, "X-Tenant-Context"));
+    assert_claim(&context, "tenant", "zenith");
+    close_context(&context);
+    sent_fini(&sent);
+}
+
+static void assert_signed_by(struct installation *all, const struct visitor *visitor,
+                             const struct lh_node_kid *kid)
+{
+    struct lh_gate_policy policy = any_policy();
+    struct sent sent;
+    lh_slice text;
+    pass(&sent, all, &policy, visitor);
+    struct context context = open_context(all, sent_injected(&sent, "X-Tenant-Context"));
+    assert_ok(lh_json_get_string(context.header, "kid", &text));
+    assert_true(lh_slice_is_equal(text, lh_node_kid_view(kid)));
+    close_context(&context);
+    sent_fini(&sent);
+}
+
+static void test_context__of_the_key_of_before_is_not_handed_out(void **state)
+{
+    struct installation *all = *state;
+    struct visitor alice = sign_in_alice(all, &all->acme);
+    const struct lh_node_kid old = lh_node_keys_at(all->node_keys, 0)->kid;
+    struct lh_node_kid next;
+    bool has_changed;
+    rotate_node_key(all, &next);
+    assert_ok(lh_node_keys_refresh(all->node_keys, &has_changed));
+    assert_true(has_changed);
+    fake_host_advance(&all->host, LH_NODE_KEY_LEAD_MS - 2000);
+    assert_signed_by(all, &alice, &old);
+    fake_host_advance(&all->host, 4000);
+    assert_signed_by(all, &alice, &next);
+}
+
 /* Each audience has its own text; neither is handed out for the other. */
 static void test_context__is_kept_for_its_audience_alone(void **state)
 {
@@ -227,6 +335,11 @@ int main(void)
         GATE_TEST(test_context__says_who_and_verifies),
         GATE_TEST(test_context__audiences),
         GATE_TEST(test_context__is_kept_until_20_s_before_it_ends),
+        GATE_TEST(test_context__outlives_the_remembered_session),
+        GATE_TEST(test_context__that_is_kept_admits_nobody),
+        GATE_TEST(test_context__of_another_session_of_the_same_user_is_not_handed_out),
+        GATE_TEST(test_context__under_the_name_of_before_is_not_handed_out),
+        GATE_TEST(test_context__of_the_key_of_before_is_not_handed_out),
         GATE_TEST(test_context__is_kept_for_its_audience_alone),
         GATE_TEST(test_context__with_scopes_of_before_is_not_handed_out),
         GATE_TEST(test_context__never_outlives_its_session),
