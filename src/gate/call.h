@@ -101,6 +101,9 @@ struct lh_gate_call {
 
     /* check_policy, inject_context */
     lh_slice scope; /* granted scopes, in request memory */
+
+    /* Last, and not made zero for each call: large, and written before it is read. */
+    struct lh_principal opened; /* views into plain; valid with is_opened */
 };
 
 /* Memory as long-lived as the request. Errors: NO_MEMORY. */

@@ -239,7 +239,7 @@ static void init_call(struct lh_gate_call *call, struct lh_gate *gate)
     struct lh_buf bytes = gate == NULL ? LH_BUF_EMPTY : call->loaded.bytes;
     struct lh_buf plain = gate == NULL ? LH_BUF_EMPTY : call->plain;
     struct lh_buf state = gate == NULL ? LH_BUF_EMPTY : call->state;
-    memset(call, 0, sizeof(*call));
+    memset(call, 0, offsetof(struct lh_gate_call, opened));
     call->magic = CALL_MAGIC;
     call->gate = gate;
     call->loaded.bytes = bytes;

@@ -122,10 +122,9 @@ static lh_status open_principal(struct lh_gate_call *call)
     if (call->is_opened) {
         return lh_ok();
     }
-    struct lh_principal unused; /* read again from plain by whoever needs it */
     lh_call_arm(call, call->cold_deadline_ms);
     LH_TRY(lh_vault_open(call->gate->parts.vault, &call->op, call->tenant, &call->loaded,
-                         &call->plain, &unused));
+                         &call->plain, &call->opened));
     disarm(call);
     call->is_opened = true;
     return lh_ok();
@@ -168,7 +167,7 @@ static bool is_key_news(struct lh_gate_call *call)
 }
 
 /* Keeps the principal for the next request, or at least for this one. */
-static lh_status remember(struct lh_gate_call *call)
+static void remember(struct lh_gate_call *call)
 {
     struct lh_session_question question = {.uid = &call->tenant->uid,
                                            .raw = &call->raw,
@@ -176,16 +175,9 @@ static lh_status remember(struct lh_gate_call *call)
                                            .platform_counter = call->tenant->platform_counter,
                                            .now_ms = call->now_ms};
     lh_session_cache_fill(call->gate->parts.session_cache, &question, &call->loaded,
-                          call->loaded.last_touch_ms, lh_buf_view(&call->plain), &call->cached);
-    if (call->cached != NULL) {
-        call->principal = &call->cached->principal;
-        return lh_ok();
-    }
-    void *principal;
-    LH_TRY(lh_call_alloc(call, sizeof(struct lh_principal), &principal));
-    LH_TRY(lh_principal_read(lh_buf_view(&call->plain), principal));
-    call->principal = principal;
-    return lh_ok();
+                          call->loaded.last_touch_ms, lh_buf_view(&call->plain), &call->opened,
+                          &call->cached);
+    call->principal = call->cached != NULL ? &call->cached->principal : &call->opened;
 }
 
 /* The time until here counts against the budget; waiting for a key has one of its own. */
@@ -215,9 +207,10 @@ enum lh_step_flow lh_step_open_session(struct lh_gate_call *call)
     }
     disarm(call);
     if (lh_is_ok(status)) {
-        status = remember(call);
-    } else if (status.code == LH_TAMPERED && is_key_news(call)) {
-        return LH_STEP_RESTART;
+        remember(call);
+        return LH_STEP_NEXT;
     }
-    return lh_is_ok(status) ? LH_STEP_NEXT : lh_call_refuse(call, reason_of_open(status));
+    return status.code == LH_TAMPERED && is_key_news(call)
+               ? LH_STEP_RESTART
+               : lh_call_refuse(call, reason_of_open(status));
 }

@@ -71,6 +71,14 @@ LH_MUST_USE lh_status lh_principal_write(const struct lh_principal *principal, s
 /* Reads it as views; empty on failure. Errors: TAMPERED (also for a text that is no token). */
 LH_MUST_USE lh_status lh_principal_read(lh_slice plain, struct lh_principal *out_principal);
 /*
+ * The same principal over a copy of its plain form.
+ * principal  as read from from.
+ * from, to   the plain form, and the copy that the result's views point into; equally long.
+ * out_principal  only what is listed is written: what lies behind a list's count stays as it is.
+ */
+void lh_principal_move(const struct lh_principal *principal, const uint8_t *from, const uint8_t *to,
+                       struct lh_principal *out_principal);
+/*
  * Whether text may be a subject, role, scope or group: 1 to 255 bytes of printable ASCII without
  * space, comma, quote or backslash (so that it is safe in a header).
  */

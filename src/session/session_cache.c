@@ -137,7 +137,8 @@ static void wipe_entry(struct entry *entry)
 {
     lh_wipe(entry->plain, entry->plain_len);
     lh_wipe(&entry->session, sizeof(entry->session));
-    lh_wipe(&entry->magic, offsetof(struct entry, plain) - offsetof(struct entry, magic));
+    lh_wipe((uint8_t *)entry + offsetof(struct entry, magic),
+            offsetof(struct entry, plain) - offsetof(struct entry, magic));
 }
 
 static void wipe_spot(struct lh_session_cache *cache, const struct spot *spot)
@@ -205,10 +206,8 @@ lh_status lh_session_cache_find(struct lh_session_cache *cache,
     return lh_ok();
 }
 
-/* Errors: TAMPERED (plain is no principal). */
-static lh_status fill_entry(struct entry *entry, const struct lh_session_question *question,
-                            const struct lh_loaded_session *loaded, uint64_t last_touch_ms,
-                            lh_slice plain)
+static void fill_entry(struct entry *entry, const struct lh_session_question *question,
+                       const struct lh_loaded_session *loaded, uint64_t last_touch_ms)
 {
     entry->magic = ENTRY_MAGIC;
     entry->is_filled = true;
@@ -219,10 +218,15 @@ static lh_status fill_entry(struct entry *entry, const struct lh_session_questio
     entry->session.tenant_counter = question->tenant_counter;
     entry->session.platform_counter = question->platform_counter;
     entry->session.filled_ms = question->now_ms;
+}
+
+static void fill_principal(struct entry *entry, lh_slice plain,
+                           const struct lh_principal *principal)
+{
     lh_wipe(entry->plain, entry->plain_len);
     memcpy(entry->plain, plain.ptr, plain.len);
     entry->plain_len = plain.len;
-    return lh_principal_read(lh_slice_of(entry->plain, plain.len), &entry->session.principal);
+    lh_principal_move(principal, plain.ptr, entry->plain, &entry->session.principal);
 }
 
 /* Whether the loaded session is the one that was asked for, and may be remembered. */
@@ -238,7 +242,8 @@ static bool may_keep(const struct lh_session_question *question,
 void lh_session_cache_fill(struct lh_session_cache *cache,
                            const struct lh_session_question *question,
                            const struct lh_loaded_session *loaded, uint64_t last_touch_ms,
-                           lh_slice plain, struct lh_cached_session **out_session)
+                           lh_slice plain, const struct lh_principal *principal,
+                           struct lh_cached_session **out_session)
 {
     LH_MAGIC_CHECK(cache, SESSION_CACHE_MAGIC);
     *out_session = NULL;
@@ -251,10 +256,8 @@ void lh_session_cache_fill(struct lh_session_cache *cache,
         make_room(cache, &spot);
     }
     struct entry *entry = entry_at(cache, &spot);
-    if (!lh_is_ok(fill_entry(entry, question, loaded, last_touch_ms, plain))) {
-        wipe_spot(cache, &spot);
-        return;
-    }
+    fill_entry(entry, question, loaded, last_touch_ms);
+    fill_principal(entry, plain, principal);
     cache->sets[spot.set].tags[spot.way] = spot.tag;
     note_use(cache, &spot);
     *out_session = &entry->session;

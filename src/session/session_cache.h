@@ -71,13 +71,14 @@ LH_MUST_USE lh_status lh_session_cache_find(struct lh_session_cache *cache,
  * previous secret is not taken.
  * question   as asked, with the counters noted BEFORE the load.
  * loaded     header and last touch are copied; last_touch_ms: as lh_vault_touch answered.
- * plain      the opened principal, copied.
+ * plain      the opened principal, copied; principal: as read from it.
  * out_session  the entry, or NULL when it was not taken.
  */
 void lh_session_cache_fill(struct lh_session_cache *cache,
                            const struct lh_session_question *question,
                            const struct lh_loaded_session *loaded, uint64_t last_touch_ms,
-                           lh_slice plain, struct lh_cached_session **out_session);
+                           lh_slice plain, const struct lh_principal *principal,
+                           struct lh_cached_session **out_session);
 
 /* Forgets a session, if it is here. */
 void lh_session_cache_drop(struct lh_session_cache *cache, const struct lh_tenant_uid *uid,

@@ -219,6 +219,29 @@ lh_status lh_principal_read(lh_slice plain, struct lh_principal *out_principal)
     return lh_ok();
 }
 
+static lh_slice move_text(lh_slice text, const uint8_t *from, const uint8_t *to)
+{
+    return text.len == 0 ? LH_SLICE_EMPTY : lh_slice_of(to + (text.ptr - from), text.len);
+}
+
+static void move_list(const struct lh_text_list *list, const uint8_t *from, const uint8_t *to,
+                      struct lh_text_list *out_list)
+{
+    for (size_t i = 0; i < list->count; i++) {
+        out_list->items[i] = move_text(list->items[i], from, to);
+    }
+    out_list->count = list->count;
+}
+
+void lh_principal_move(const struct lh_principal *principal, const uint8_t *from, const uint8_t *to,
+                       struct lh_principal *out_principal)
+{
+    out_principal->subject = move_text(principal->subject, from, to);
+    move_list(&principal->roles, from, to, &out_principal->roles);
+    move_list(&principal->scopes, from, to, &out_principal->scopes);
+    move_list(&principal->groups, from, to, &out_principal->groups);
+}
+
 lh_status lh_user_tag_of(struct lh_crypto *crypto, const struct lh_tenant *tenant, lh_slice subject,
                          struct lh_user_tag *out_tag)
 {

@@ -69,8 +69,10 @@ static inline struct lh_cached_session *fill(struct lh_session_cache *cache,
                                              const struct asked *asked)
 {
     struct lh_cached_session *session;
+    struct lh_principal principal;
+    assert_ok(lh_principal_read(PLAIN, &principal));
     lh_session_cache_fill(cache, &asked->question, &asked->loaded, asked->loaded.last_touch_ms,
-                          PLAIN, &session);
+                          PLAIN, &principal, &session);
     return session;
 }
 
