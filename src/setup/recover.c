@@ -2,7 +2,8 @@
  * Bringing back the sessions of a store that was set aside. The store is asked tenant by tenant,
  * and the tenants come from the registry, which is synced at each commit: what an old page says
  * decides nothing that the registry decides. Reads are done in pages that are copied before
- * anything is written, so that a crash in the old store leaves no write behind in the new one.
+ * anything is written, so that a crash in the old store leaves no write behind in the new one; what
+ * was read and waits to be put is lost with it.
  */
 #include "setup/home.h"
 
@@ -17,10 +18,21 @@
 
 #include "base/banned.h"
 
+/* Bytes of records that wait to be put at most, beside the one that went over. */
+#define BATCH_MAX_BYTES ((size_t)1024 * 1024)
+
+/* Sessions that wait to be put, many in one transaction. */
+struct batch {
+    struct lh_store_new rows[LH_STORE_BATCH_ROWS];
+    size_t count;
+    struct lh_buf bytes; /* of their records, one after the other */
+};
+
 struct import {
     struct lh_home *home;
     struct lh_store *old;
     struct lh_recovery *recovery;
+    struct batch *batch;
     const struct lh_tenant *tenant; /* whose sessions are read */
     lh_status status;               /* of the new store; ends the import */
     bool is_damaged;                /* the old store contradicts itself */
@@ -50,20 +62,49 @@ static lh_status read_facts(struct import *import, const struct lh_session_heade
     return lh_ok();
 }
 
+/* A later store, or an import that was stopped, may have brought it already: that one is newer. */
+static lh_status count_row(struct lh_recovery *recovery, lh_status result)
+{
+    if (lh_is_ok(result)) {
+        recovery->imported++;
+    } else if (result.code == LH_REVOKED) {
+        recovery->ended++;
+    } else {
+        LH_ENSURE(result.code == LH_EXISTS, result.code);
+    }
+    return lh_ok();
+}
+
+/* Puts what waits. */
+static lh_status put_batch(struct import *import)
+{
+    struct batch *batch = import->batch;
+    size_t from = 0;
+    for (size_t i = 0; i < batch->count; i++) {
+        size_t len = batch->rows[i].row.record.len;
+        batch->rows[i].row.record = lh_slice_cut(lh_buf_view(&batch->bytes), from, len);
+        from += len;
+    }
+    size_t count = batch->count;
+    batch->count = 0;
+    lh_status status =
+        count == 0 ? lh_ok() : lh_store_create_many(import->home->store, batch->rows, count);
+    lh_buf_clear(&batch->bytes);
+    LH_TRY(status);
+    for (size_t i = 0; i < count; i++) {
+        LH_TRY(count_row(import->recovery, batch->rows[i].result));
+    }
+    return lh_ok();
+}
+
 static lh_status put_row(struct import *import, const struct lh_session_key *key,
                          const struct lh_store_row *row)
 {
-    struct lh_op op = lh_op_idle(0, NULL);
-    lh_status status = lh_store_create(import->home->store, &op, key, row);
-    if (lh_is_ok(status)) {
-        import->recovery->imported++;
-        return status;
-    }
-    if (status.code == LH_REVOKED) {
-        import->recovery->ended++;
-    }
-    /* A later store, or an import that was stopped, has brought it already: that one is newer. */
-    return status.code == LH_REVOKED || status.code == LH_EXISTS ? lh_ok() : status;
+    struct batch *batch = import->batch;
+    LH_TRY(lh_buf_add(&batch->bytes, row->record));
+    batch->rows[batch->count++] = (struct lh_store_new){.key = *key, .row = *row};
+    bool is_full = batch->count == LH_STORE_BATCH_ROWS || batch->bytes.len >= BATCH_MAX_BYTES;
+    return is_full ? put_batch(import) : lh_ok();
 }
 
 /* Errors: of the registry and the new store. */
@@ -141,6 +182,7 @@ static lh_status walk_store(struct import *import)
 {
     LH_TRY(lh_registry_each_tenant(import->home->registry, import_tenant, import));
     LH_TRY(import->status);
+    LH_TRY(put_batch(import));
     return lh_store_sync(import->home->store);
 }
 
@@ -162,9 +204,19 @@ static lh_status give_up(struct lh_home *home, unsigned number, struct lh_recove
     return lh_ok();
 }
 
+static void free_batch(struct batch **batch)
+{
+    if (*batch != NULL) {
+        lh_buf_fini(&(*batch)->bytes);
+        free(*batch);
+    }
+}
+
 static lh_status import_store(struct lh_home *home, unsigned number, struct lh_recovery *recovery)
 {
-    struct import import = {.home = home, .recovery = recovery, .status = lh_ok()};
+    LH_CLEANUP(free_batch) struct batch *batch = calloc(1, sizeof(*batch));
+    LH_ENSURE(batch != NULL, LH_NO_MEMORY);
+    struct import import = {.home = home, .recovery = recovery, .batch = batch, .status = lh_ok()};
     recovery->walking = number;
     lh_status status = open_old(home, number, &import.old);
     if (status.code == LH_STORE_DOWN) {

@@ -174,6 +174,65 @@ lh_status lh_store_create(struct lh_store *store, struct lh_op *op,
     return store->driver->create(store->self, op, key, &echoed);
 }
 
+/* What one row says of itself, and not of the store. */
+static bool is_of_row(lh_status status)
+{
+    return lh_is_ok(status) || status.code == LH_EXISTS || status.code == LH_REVOKED ||
+           status.code == LH_TAMPERED;
+}
+
+static lh_status create_each(struct lh_store *store, struct lh_store_new *rows, size_t count)
+{
+    struct lh_op op = lh_op_idle(0, NULL);
+    for (size_t i = 0; i < count; i++) {
+        rows[i].result = lh_store_create(store, &op, &rows[i].key, &rows[i].row);
+        LH_ENSURE(is_of_row(rows[i].result), rows[i].result.code);
+    }
+    return lh_ok();
+}
+
+/* Puts the echo before each record for the time of the call; bytes owns the results. */
+static lh_status create_echoed(struct lh_store *store, struct lh_store_new *rows, size_t count,
+                               struct lh_buf *bytes)
+{
+    struct lh_store_new echoed[LH_STORE_BATCH_ROWS];
+    size_t total = 0;
+    for (size_t i = 0; i < count; i++) {
+        total += LH_SESSION_KEY_BYTES + rows[i].row.record.len;
+    }
+    LH_TRY(lh_buf_reserve(bytes, total)); /* so that nothing moves any more */
+    for (size_t i = 0; i < count; i++) {
+        size_t from = bytes->len;
+        uint8_t *room;
+        LH_TRY(lh_buf_add_room(bytes, LH_SESSION_KEY_BYTES, &room));
+        lh_store_key_session(&rows[i].key, room);
+        LH_TRY(lh_buf_add(bytes, rows[i].row.record));
+        echoed[i] = rows[i];
+        echoed[i].row.record = lh_slice_cut(lh_buf_view(bytes), from, bytes->len - from);
+    }
+    LH_TRY(store->driver->create_many(store->self, echoed, count));
+    for (size_t i = 0; i < count; i++) {
+        rows[i].result = echoed[i].result;
+    }
+    return lh_ok();
+}
+
+lh_status lh_store_create_many(struct lh_store *store, struct lh_store_new *rows, size_t count)
+{
+    LH_ENSURE(count > 0 && count <= LH_STORE_BATCH_ROWS, LH_INVALID);
+    for (size_t i = 0; i < count; i++) {
+        LH_TRY(check_write(store, &rows[i].key));
+        LH_TRY(check_row(&rows[i].row));
+    }
+    if (store->driver->create_many == NULL) {
+        return create_each(store, rows, count);
+    }
+    LH_CLEANUP(lh_buf_fini)
+    struct lh_buf bytes =
+        lh_buf_bounded(count * (LH_SESSION_KEY_BYTES + LH_STORE_RECORD_MAX_BYTES));
+    return create_echoed(store, rows, count, &bytes);
+}
+
 lh_status lh_store_swap(struct lh_store *store, struct lh_op *op, const struct lh_session_key *key,
                         uint64_t expected_generation, const struct lh_store_row *row)
 {

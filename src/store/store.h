@@ -53,6 +53,12 @@ LH_MUST_USE lh_status lh_store_load(struct lh_store *store, struct lh_op *op,
 LH_MUST_USE lh_status lh_store_create(struct lh_store *store, struct lh_op *op,
                                       const struct lh_session_key *key,
                                       const struct lh_store_row *row);
+/*
+ * See lh_store_driver.create_many; rows[].row.record is borrowed. Errors also: INVALID and
+ * TOO_LARGE (one of them cannot be: none is made), NO_MEMORY.
+ */
+LH_MUST_USE lh_status lh_store_create_many(struct lh_store *store, struct lh_store_new *rows,
+                                           size_t count);
 /* See lh_store_driver.swap. Errors also: TOO_LARGE. */
 LH_MUST_USE lh_status lh_store_swap(struct lh_store *store, struct lh_op *op,
                                     const struct lh_session_key *key, uint64_t expected_generation,

@@ -62,6 +62,13 @@ struct lh_store_touch {
     uint64_t touch_ms;
 };
 
+/* A record that is brought, one of many. */
+struct lh_store_new {
+    struct lh_session_key key;
+    struct lh_store_row row;
+    lh_status result; /* out: OK, or why this one was not put: EXISTS, REVOKED, TAMPERED */
+};
+
 struct lh_store_counts {
     uint64_t records;
     uint64_t tombstones;
@@ -94,6 +101,14 @@ struct lh_store_driver {
      */
     lh_status (*create)(void *self, struct lh_op *op, const struct lh_session_key *key,
                         const struct lh_store_row *row);
+
+    /*
+     * The same for many, for who brings them from elsewhere: each row has a result of its own. May
+     * be cut into several transactions, so that other writers need not wait for long.
+     * count  1 to LH_STORE_BATCH_ROWS. Optional: create, one by one.
+     * Errors: NO_SPACE, STORE_DOWN: some of them may have been made.
+     */
+    lh_status (*create_many)(void *self, struct lh_store_new *rows, size_t count);
 
     /*
      * Replaces a record if its generation is still expected; the new row's generation must be

@@ -196,12 +196,56 @@ static void test_store_partial__knows_what_is_here_and_denies_nothing(void **sta
     assert_int_equal(seen.count, 1);
 }
 
+/* --- Many at once ---------------------------------------------------------------------------- */
+
+static void test_store_create_many__puts_each_where_it_may_be_and_says_which(void **state)
+{
+    struct lh_store *store = store_of(state);
+    struct lh_store_new rows[LH_STORE_BATCH_ROWS];
+    char records[LH_STORE_BATCH_ROWS][16]; /* no two alike */
+    for (unsigned n = 0; n < LH_STORE_BATCH_ROWS; n++) {
+        (void)snprintf(records[n], sizeof(records[n]), "brought %u", n);
+        rows[n].key = key_of(1 + n % 2, 0, n);
+        rows[n].row = row_of(n, records[n]);
+    }
+    create_row(store, rows[3].key, row_of(9, "here already"));
+    assert_ok(lh_store_revoke(store, NULL, &rows[4].key, NOW_MS));
+    assert_ok(lh_store_create_many(store, rows, LH_STORE_BATCH_ROWS));
+    for (unsigned n = 0; n < LH_STORE_BATCH_ROWS; n++) {
+        assert_status(rows[n].result, n == 3 ? LH_EXISTS : n == 4 ? LH_REVOKED : LH_OK);
+        if (n != 3 && n != 4) {
+            assert_slice_text(load_row(store, &rows[n].key).record, records[n]);
+        }
+    }
+    assert_slice_text(load_row(store, &rows[3].key).record, "here already");
+    assert_int_equal(kind_in(store, &rows[4].key), LH_PLACE_TOMBSTONE);
+    assert_int_equal(count_rows(store).records, LH_STORE_BATCH_ROWS - 1);
+    assert_ok(lh_store_create_many(store, rows, LH_STORE_BATCH_ROWS)); /* again: all are there */
+    for (unsigned n = 0; n < LH_STORE_BATCH_ROWS; n++) {
+        assert_status(rows[n].result, n == 4 ? LH_REVOKED : LH_EXISTS);
+    }
+}
+
+static void test_store_create_many__makes_none_if_one_cannot_be(void **state)
+{
+    struct lh_store *store = store_of(state);
+    struct lh_store_new rows[2] = {{.key = key_of(1, 0, 1), .row = row_of(1, "fine")},
+                                   {.key = key_of(2, 0, 1), .row = row_of(1, "")}};
+    assert_status(lh_store_create_many(store, rows, 2), LH_INVALID);
+    assert_status(lh_store_create_many(store, rows, 0), LH_INVALID);
+    rows[1].row.record = long_record(LH_STORE_RECORD_MAX_BYTES + 1, 1);
+    assert_status(lh_store_create_many(store, rows, 2), LH_TOO_LARGE);
+    assert_int_equal(kind_in(store, &rows[0].key), LH_PLACE_EMPTY);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         CONTRACT_CASE(test_store_list__walks_one_bucket_of_one_tenant_in_order),
         CONTRACT_CASE(test_store_list__goes_on_where_a_page_was_ended),
         CONTRACT_CASE(test_store_partial__knows_what_is_here_and_denies_nothing),
+        CONTRACT_CASE(test_store_create_many__makes_none_if_one_cannot_be),
+        CONTRACT_CASE(test_store_create_many__puts_each_where_it_may_be_and_says_which),
         CONTRACT_CASE(test_store_list__finds_the_sessions_of_one_user),
         CONTRACT_CASE(test_store_list__leaves_out_what_has_ended_or_moved),
         CONTRACT_CASE(test_store_list__lets_the_caller_write_meanwhile),

@@ -109,6 +109,25 @@ static void test_lmdb_map__a_smaller_ceiling_ends_growth_and_keeps_touches(void 
     fixture_close(&fixture);
 }
 
+static void test_lmdb_create_many__fills_the_store_to_where_single_ones_do(void **state)
+{
+    (void)state;
+    struct fixture fixture;
+    fixture_open(&fixture, "lmdb", 4 * MEBIBYTE, MEBIBYTE / 2);
+    lh_status status = lh_ok();
+    for (unsigned n = 0; lh_is_ok(status); n += LH_STORE_BATCH_ROWS) {
+        struct lh_store_new rows[LH_STORE_BATCH_ROWS];
+        for (unsigned i = 0; i < LH_STORE_BATCH_ROWS; i++) {
+            rows[i] = (struct lh_store_new){.key = key_of(1, 0, n + i), .row = padded_row(900)};
+        }
+        status = lh_store_create_many(fixture.store, rows, LH_STORE_BATCH_ROWS);
+    }
+    assert_status(status, LH_NO_SPACE);
+    assert_true(count_rows(fixture.store).records > 2000);
+    assert_true(create_until_full(fixture.store, 1000000, 900) < 20);
+    fixture_close(&fixture);
+}
+
 static void test_lmdb_maintain__grows_before_anybody_must_wait(void **state)
 {
     (void)state;
@@ -272,6 +291,7 @@ int main(void)
         cmocka_unit_test(test_lmdb_map__a_larger_ceiling_makes_room_again),
         cmocka_unit_test(test_lmdb_map__a_smaller_ceiling_still_opens_and_revokes),
         cmocka_unit_test(test_lmdb_map__a_smaller_ceiling_ends_growth_and_keeps_touches),
+        cmocka_unit_test(test_lmdb_create_many__fills_the_store_to_where_single_ones_do),
         cmocka_unit_test(test_lmdb_maintain__grows_before_anybody_must_wait),
         cmocka_unit_test(test_lmdb_reserve__holds_while_an_old_reader_keeps_every_freed_page),
         cmocka_unit_test(test_lmdb_reserve__holds_on_a_full_disk),

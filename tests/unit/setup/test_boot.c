@@ -7,6 +7,7 @@
 #include "setup/set_aside.h"
 
 #include <fcntl.h>
+#include <lmdb.h>
 #include <sys/file.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -236,6 +237,47 @@ static void test_recover__the_latest_store_wins(void **state)
     assert_int_equal(shown.calls, 2);
 }
 
+/* How many transactions the session store has seen. */
+static size_t count_transactions(struct made_home *made)
+{
+    char path[SCRATCH_PATH_BYTES];
+    MDB_envinfo state;
+    MDB_env *env;
+    made_home_close(made); /* no environment is open twice in one process */
+    made_home_path(made, "sessions", path);
+    assert_int_equal(mdb_env_create(&env), 0);
+    assert_int_equal(mdb_env_open(env, path, MDB_RDONLY | MDB_NOTLS, 0600), 0);
+    assert_int_equal(mdb_env_info(env, &state), 0);
+    mdb_env_close(env);
+    made_home_reopen(made);
+    return state.me_last_txnid;
+}
+
+static void test_recover__many_sessions_share_a_transaction(void **state)
+{
+    struct made_home *made = *state;
+    struct made_session session;
+    struct shown_session shown;
+    const struct {
+        const char *tenant;
+        int count;
+    } rows[] = {{"acme", 300}, {"globex", 40}};
+    for (size_t i = 0; i < 2; i++) {
+        for (int n = 0; n < rows[i].count; n++) {
+            assert_ok(make_session(made, rows[i].tenant, "alice", &session));
+        }
+    }
+    boot(made, OTHER_BOOT " open \n");
+    assert_ok(recover(made));
+    assert_int_equal(recovery.imported, 340);
+    assert_true(count_transactions(made) < 170);
+    for (size_t i = 0; i < 2; i++) {
+        assert_ok(list_sessions(made, rows[i].tenant, "alice", &shown));
+        assert_int_equal(shown.calls, rows[i].count);
+        assert_true(shown.is_open);
+    }
+}
+
 static void test_recover__more_unclean_boots_than_stores_are_kept_for_still_open(void **state)
 {
     struct made_home *made = *state;
@@ -297,6 +339,7 @@ int main(void)
         WITH_HOME(test_recover__a_row_that_contradicts_its_record_stays_out),
         WITH_HOME(test_recover__what_is_over_stays_out),
         WITH_HOME(test_recover__the_latest_store_wins),
+        WITH_HOME(test_recover__many_sessions_share_a_transaction),
         WITH_HOME(test_recover__more_unclean_boots_than_stores_are_kept_for_still_open),
         WITH_HOME(test_recover__nothing_to_do_says_so),
         WITH_HOME(test_recover__without_its_file_absent_is_unknown),
