@@ -66,6 +66,33 @@ def test_a_refused_chunked_body_is_drained_too(start, echo, acme, globex):
     assert not echo.taken('/smuggled')
 
 
+ERROR_PAGES = {'a named location': 'error_page 401 = @off;', 'a named location upstream': 'error_page 401 @upstream;',
+               'a redirect': 'error_page 401 =302 http://elsewhere.example/;', 'a page': 'error_page 401 /page;',
+               'a place': 'error_page 401 http://elsewhere.example/;', 'signing in': 'leasehold_signin /signin;'}
+
+
+@pytest.mark.parametrize('page', ERROR_PAGES.values(), ids=ERROR_PAGES.keys())
+@pytest.mark.parametrize('method', ['POST', 'GET'])
+def test_an_error_page_makes_no_request_of_a_body(start, echo, acme, globex, page, method):
+    gateway = start(f'''leasehold on; location /refused {{ {page} proxy_pass $upstream; }}
+        location / {{ proxy_pass $upstream; }}
+        location = /page {{ leasehold off; return 200 page; }}
+        location @off {{ leasehold off; return 200 off; }}
+        location @upstream {{ leasehold off; proxy_pass $upstream; }}''')
+    smuggled = raw('acme', acme, '/smuggled')
+    headers = [('X-Tenant-ID', 'acme'), ('Cookie', globex.cookie), ('Sec-Fetch-Mode', 'navigate')]
+    chunked = b'%x\r\n%s\r\n0\r\n\r\n' % (len(smuggled), smuggled)
+    for request in (http1.request('/refused', method, headers=headers, body=smuggled),
+                    http1.request('/refused', method, headers=headers + [('Transfer-Encoding', 'chunked')]) + chunked):
+        connection = gateway.connect()
+        connection.send(request)
+        assert connection.read(method).status in (200, 302, 401)
+        connection.send(raw('globex', globex, '/next'))
+        assert connection.read().json()['path'] == '/next'
+    assert not echo.taken('/smuggled') and len(echo.taken('/next')) == 2
+    assert all('x-session-subject' not in seen.folded() for seen in echo.taken('/refused'))
+
+
 def test_expect_continue_is_not_asked_for_when_refused(start, echo, acme, globex):
     gateway = start(ON)
     connection = gateway.connect()
@@ -119,6 +146,47 @@ def test_a_hundred_streams_of_two_tenants(start, echo, acme, globex):
             assert answer.json()['headers']['X-Tenant-ID'] == tenant
     assert len(echo.taken()) == 100 and not echo.taken('/no')
     assert all('forged' not in str(seen.headers) for seen in echo.taken())
+
+
+KEPT = 'upstream kept { server 127.0.0.1:$echo_port; keepalive 1; }'
+OVER_KEPT = '''leasehold on; proxy_http_version 1.1; proxy_set_header Connection "";
+    location / { proxy_pass http://kept; }'''
+
+
+def test_frames_of_two_tenants_between_each_other(start, echo, acme, globex):
+    """Heads and bodies in another order for each of four streams, over one connection to the upstream."""
+    gateway = start(OVER_KEPT, http=KEPT.replace('$echo_port', str(echo.port)), listen='http2')
+    client = http2.Raw(gateway.port, gateway.seen)
+    gateway.connections.append(client)
+    streams = [('acme', acme, '200'), ('globex', globex, '200'), ('acme', globex, '401'), ('globex', acme, '401')]
+    for first in range(1, 161, 8):
+        for i, (tenant, session, _) in enumerate(streams):
+            client.headers(first + 2 * i, [
+                (':method', 'POST'), (':scheme', 'http'), (':authority', f'{tenant}.localtest.example'), (':path', f'/{i}'),
+                ('cookie', session.plain), ('sec-fetch-site', 'same-origin')], end_stream=False)
+        for i, is_last in ((3, False), (1, False), (0, False), (2, False), (1, True), (2, True), (0, True), (3, True)):
+            client.body(first + 2 * i, b'%d' % i, end_stream=is_last)
+        answers = client.answers({first + 2 * i for i in range(4)})
+        assert [answers[first + 2 * i] for i in range(4)] == [status for _, _, status in streams]
+    assert len(echo.taken()) == 40
+    assert {(seen.path, seen.one('X-Tenant-ID'), seen.one('X-Session-Subject'), seen.body) for seen in echo.taken()} \
+        == {('/0', 'acme', 'alice@acme.example', b'00'), ('/1', 'globex', 'bob@globex.example', b'11')}
+
+
+def test_a_kept_connection_to_the_upstream_carries_nothing_over(start, echo, acme, globex):
+    """Pipelined by one client, and handed on one behind the other over the same connection."""
+    gateway = start(OVER_KEPT, http=KEPT.replace('$echo_port', str(echo.port)))
+    connection = gateway.connect()
+    order = [('acme', acme, 200), ('globex', globex, 200), ('globex', acme, 401), ('acme', acme, 200), ('acme', globex, 401)] * 6
+    connection.send(b''.join(raw(tenant, session, f'/{i}') for i, (tenant, session, _) in enumerate(order)))
+    for i, (tenant, session, status) in enumerate(order):
+        answer = connection.read()
+        assert answer.status == status
+        if status == 200:
+            told = answer.json()
+            assert (told['path'], told['headers']['X-Tenant-ID'], told['headers']['X-Session-Ref']) \
+                == (f'/{i}', tenant, session.reference)
+    assert len(echo.connections) == 1
 
 
 def test_http2_names_the_tenant_by_authority(start, echo, acme, globex):

@@ -112,7 +112,12 @@ def test_hop_by_hop_does_not_drop_what_is_injected(start, echo, acme, globex):
     assert echo.taken()[2].one('Connection') == 'upgrade'
 
 
-def test_trailers_are_no_headers(gateway, echo, acme, globex):
+STREAMED = 'proxy_request_buffering off; proxy_http_version 1.1;'
+
+
+@pytest.mark.parametrize('how', ['', STREAMED], ids=['buffered', 'streamed'])
+def test_trailers_are_no_headers(start, echo, acme, globex, how):
+    gateway = start(f'leasehold on; {how} location / {{ proxy_pass $upstream; }}')
     with gateway.connect() as connection:
         connection.send(b'POST / HTTP/1.1\r\nHost: acme.localtest.example\r\nTransfer-Encoding: chunked\r\n'
                         b'Sec-Fetch-Site: same-origin\r\nCookie: ' + acme.cookie.encode() + b'\r\n'

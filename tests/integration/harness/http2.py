@@ -172,3 +172,15 @@ class Raw:
                     status = int(dict(fields)[':status'])
                     self.seen.append(Answer(status, fields, b''))
                     return status
+
+    def answers(self, streams):
+        """The statuses, as text, of answers that come in any order."""
+        found = {}
+        while set(found) < set(streams):
+            frame = self._frame()
+            assert not isinstance(frame, frames.GoAwayFrame), frame
+            # Behind an answer it says that the rest of the body is not wanted.
+            assert not isinstance(frame, frames.RstStreamFrame) or frame.stream_id not in set(streams) - set(found), frame
+            if isinstance(frame, frames.HeadersFrame):
+                found[frame.stream_id] = dict(self.decoder.decode(frame.data))[':status']
+        return found
