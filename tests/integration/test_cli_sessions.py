@@ -131,6 +131,18 @@ def test_ends_after_2038_are_64_bits_wide(own_home, tmp_path):
     assert session['absolute_end_ms'] > 2 ** 32 and session['standing'] == 'live'
 
 
+@pytest.mark.parametrize('option', ['--sub', '--role', '--scope'])
+def test_what_could_end_a_header_is_in_no_session(own_home, option):
+    """Nor what folds, quotes or lists in one."""
+    for wrong in ('a\r\nX-Tenant-ID: globex', 'a\nb', 'a\rb', 'a b', 'a\tb', 'a\x7f', 'a\x1b[2J', '\u00e9', 'a\x85', 'a"b', 'a,b', 'a\\b',
+                  'x' * 256, ''):
+        who = [] if option == '--sub' else ['--sub', 'alice']
+        said = say(own_home, 'session', 'create', 'acme', *who, f'{option}={wrong}')
+        assert said.code == USAGE and not said.out and len(said.err.splitlines()) == 1, (wrong, said)
+    for tenant in ('acme', 'globex'):
+        assert not say_json(own_home, 'session', 'list', tenant).document['sessions']
+
+
 def test_one_session_is_revoked(own_home):
     first, second = create(own_home, 'acme', '--sub', 'alice'), create(own_home, 'acme', '--sub', 'alice')
     other = create(own_home, 'globex', '--sub', 'alice')

@@ -107,6 +107,25 @@ def test_all_sessions_of_a_tenant_end_at_once(start, echo, home, globex):
     assert is_alive(other)
 
 
+ENDINGS = {'its user is logged out': ['session', 'revoke', 'acme', '--sub', 'carol', '--yes'],
+           'its tenant is disabled': ['tenant', 'disable', 'acme', '--yes'],
+           'its tenant is removed': ['tenant', 'remove', 'acme', '--yes'],
+           'its life is over': None}
+
+
+@pytest.mark.parametrize('act', ENDINGS.values(), ids=ENDINGS.keys())
+def test_a_websocket_ends_however_its_session_does(start, echo, own_home, act):
+    gateway = start(SERVER, on=own_home)
+    other, _ = open_socket(gateway, 'globex', own_home.session('globex', sub='carol'))
+    life = ['--ttl', '3'] if act is None else []
+    ended, status = open_socket(gateway, 'acme', own_home.session('acme', *life, sub='carol'))
+    assert status == 101 and is_alive(ended)
+    if act:
+        own_home.run(*act)
+    assert ended.is_closed(CLOSED_WITHIN_S if act else 3 + CLOSED_WITHIN_S)
+    assert is_alive(other)
+
+
 def test_reload_leaves_sockets_and_still_watches_them(start, echo, home, acme, globex):
     gateway = start(SERVER)
     ended, _ = open_socket(gateway, 'acme', acme)
