@@ -80,6 +80,21 @@ static void test_boot__clean_or_of_this_boot_is_believed(void **state)
     made_home_reopen(made);
 }
 
+/* All who had it open were killed: what they wrote is in the kernel's cache. */
+static void test_boot__left_open_in_this_boot_is_believed(void **state)
+{
+    struct made_home *made = *state;
+    struct made_session session;
+    struct shown_session shown;
+    char mark[LH_BOOT_ID_BYTES + sizeof(" open \n")];
+    assert_ok(lh_boot_id_read(mark));
+    memcpy(mark + LH_BOOT_ID_BYTES, " open \n", sizeof(" open \n"));
+    assert_ok(make_session(made, "acme", "alice", &session));
+    boot(made, mark);
+    assert_false(is_there(made, "sessions.unclean.1"));
+    assert_ok(show_session(made, "acme", session.ref, &shown));
+}
+
 static void test_boot__any_other_mark_sets_the_store_aside(void **state)
 {
     struct made_home *made = *state;
@@ -332,6 +347,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         WITH_HOME(test_boot__clean_or_of_this_boot_is_believed),
+        WITH_HOME(test_boot__left_open_in_this_boot_is_believed),
         WITH_HOME(test_boot__any_other_mark_sets_the_store_aside),
         WITH_HOME(test_boot__only_the_last_marks_it_clean),
         WITH_HOME(test_recover__what_the_registry_ended_stays_ended),
