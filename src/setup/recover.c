@@ -157,12 +157,10 @@ static void import_bucket(struct import *import, uint32_t bucket)
     } while (!page.is_last && !import->is_damaged && lh_is_ok(import->status));
 }
 
+/* Removed tenants too: their epoch ended what they had, and it is counted. */
 static bool import_tenant(void *context, const struct lh_tenant *tenant)
 {
     struct import *import = context;
-    if (tenant->state == LH_TENANT_REMOVED) {
-        return true;
-    }
     uint32_t most = 1;
     for (size_t i = 0; i < tenant->bucket_counts_len; i++) {
         most = tenant->bucket_counts[i] > most ? tenant->bucket_counts[i] : most;

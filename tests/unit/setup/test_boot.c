@@ -206,16 +206,50 @@ static void test_recover__a_row_that_contradicts_its_record_stays_out(void **sta
     struct lh_store_row row;
     assert_ok(lh_store_load(made->home->store, &op, &key, &bytes, &row));
     boot(made, OTHER_BOOT " open \n");
+    struct lh_session_key other = key;
+    other.lease.bytes[0] ^= 1; /* the whole record in a place that is not its own */
+    assert_ok(lh_store_create(made->home->store, &op, &other, &row));
     row.user_tag.bytes[0] ^= 1; /* into another user's index */
     assert_ok(lh_store_create(made->home->store, &op, &key, &row));
     lh_buf_fini(&bytes);
     boot(made, OTHER_BOOT " open \n");
     assert_ok(recover(made));
-    assert_int_equal(recovery.unreadable, 1);
+    assert_int_equal(recovery.unreadable, 2);
     assert_int_equal(recovery.imported, 1);
     struct shown_session shown;
     assert_ok(list_sessions(made, "acme", "alice", &shown));
     assert_int_equal(shown.calls, 1);
+}
+
+static void test_recover__what_the_platforms_epoch_ended_stays_ended(void **state)
+{
+    struct made_home *made = *state;
+    struct made_session session;
+    assert_ok(make_session(made, "acme", "alice", &session));
+    assert_ok(make_session(made, "globex", "bob", &session));
+    boot(made, OTHER_BOOT " open \n");
+    struct lh_registry_txn *txn = NULL;
+    uint64_t epoch;
+    assert_ok(lh_registry_begin(made->home->registry, &txn));
+    assert_ok(lh_registry_raise_platform_epoch(txn, lh_clock_now_ms(&made->fake.clock), &epoch));
+    assert_ok(lh_registry_commit(txn));
+    lh_registry_end(&txn);
+    assert_ok(recover(made));
+    assert_int_equal(recovery.imported, 0);
+    assert_int_equal(recovery.ended, 2);
+}
+
+static void test_recover__what_a_removed_tenant_had_stays_out_and_is_counted(void **state)
+{
+    struct made_home *made = *state;
+    struct made_session session;
+    assert_ok(make_session(made, "acme", "alice", &session));
+    assert_ok(make_session(made, "globex", "bob", &session));
+    boot(made, OTHER_BOOT " open \n");
+    assert_ok(lh_admin_tenant_remove(made->admin, S("globex")));
+    assert_ok(recover(made));
+    assert_int_equal(recovery.imported, 1);
+    assert_int_equal(recovery.ended, 1);
 }
 
 static void test_recover__what_is_over_stays_out(void **state)
@@ -353,6 +387,8 @@ int main(void)
         WITH_HOME(test_recover__what_the_registry_ended_stays_ended),
         WITH_HOME(test_recover__an_older_generation_than_the_registry_allows_stays_out),
         WITH_HOME(test_recover__a_row_that_contradicts_its_record_stays_out),
+        WITH_HOME(test_recover__what_the_platforms_epoch_ended_stays_ended),
+        WITH_HOME(test_recover__what_a_removed_tenant_had_stays_out_and_is_counted),
         WITH_HOME(test_recover__what_is_over_stays_out),
         WITH_HOME(test_recover__the_latest_store_wins),
         WITH_HOME(test_recover__many_sessions_share_a_transaction),
