@@ -188,23 +188,58 @@ static void test_recover__an_older_generation_than_the_registry_allows_stays_out
     assert_status(show_session(made, "acme", session.ref, &shown), LH_ABSENT);
 }
 
+/* A session of acme, and its row as it lies; the row's record is in bytes. */
+static struct lh_session_key make_row(struct made_home *made, struct made_session *session,
+                                      struct lh_buf *bytes, struct lh_store_row *row)
+{
+    struct shown_tenant tenant;
+    struct lh_session_key key;
+    uint16_t bucket;
+    assert_ok(make_session(made, "acme", "alice", session));
+    assert_ok(show_tenant(made, "acme", &tenant));
+    assert_ok(lh_tenant_uid_parse(S(tenant.uid), &key.uid));
+    assert_ok(lh_session_ref_parse(S(session->ref), &bucket, &key.lease));
+    key.bucket = bucket;
+    struct lh_op op = lh_op_idle(0, NULL);
+    assert_ok(lh_store_load(made->home->store, &op, &key, bytes, row));
+    return key;
+}
+
+/* A newer version wrote it: not ours to judge, nor to lose. */
+static void test_recover__a_record_of_a_newer_version_is_brought_back_as_it_is(void **state)
+{
+    struct made_home *made = *state;
+    struct made_session session;
+    struct shown_session shown;
+    struct lh_buf bytes = LH_BUF_EMPTY;
+    struct lh_store_row row;
+    struct lh_op op = lh_op_idle(0, NULL);
+    struct lh_session_key key = make_row(made, &session, &bytes, &row);
+    struct lh_buf newer = LH_BUF_EMPTY;
+    assert_ok(lh_buf_add(&newer, row.record));
+    newer.ptr[0] = 200; /* the format's number comes first */
+    row.record = lh_buf_view(&newer);
+    boot(made, OTHER_BOOT " open \n");
+    assert_ok(lh_store_create(made->home->store, &op, &key, &row));
+    lh_buf_fini(&newer);
+    lh_buf_fini(&bytes);
+    boot(made, OTHER_BOOT " open \n");
+    assert_ok(recover(made));
+    assert_int_equal(recovery.unreadable, 0);
+    assert_int_equal(recovery.imported, 1);
+    assert_ok(show_session(made, "acme", session.ref, &shown));
+    assert_string_equal(shown.standing, "unknown");
+}
+
 /* What the store says beside a record is not sealed: a row that lies brings nothing back. */
 static void test_recover__a_row_that_contradicts_its_record_stays_out(void **state)
 {
     struct made_home *made = *state;
     struct made_session session;
-    struct shown_tenant tenant;
-    struct lh_session_key key;
-    uint16_t bucket;
-    assert_ok(make_session(made, "acme", "alice", &session));
-    assert_ok(show_tenant(made, "acme", &tenant));
-    assert_ok(lh_tenant_uid_parse(S(tenant.uid), &key.uid));
-    assert_ok(lh_session_ref_parse(S(session.ref), &bucket, &key.lease));
-    key.bucket = bucket;
-    struct lh_op op = lh_op_idle(0, NULL);
     struct lh_buf bytes = LH_BUF_EMPTY;
     struct lh_store_row row;
-    assert_ok(lh_store_load(made->home->store, &op, &key, &bytes, &row));
+    struct lh_op op = lh_op_idle(0, NULL);
+    struct lh_session_key key = make_row(made, &session, &bytes, &row);
     boot(made, OTHER_BOOT " open \n");
     struct lh_session_key other = key;
     other.lease.bytes[0] ^= 1; /* the whole record in a place that is not its own */
@@ -386,6 +421,7 @@ int main(void)
         WITH_HOME(test_boot__only_the_last_marks_it_clean),
         WITH_HOME(test_recover__what_the_registry_ended_stays_ended),
         WITH_HOME(test_recover__an_older_generation_than_the_registry_allows_stays_out),
+        WITH_HOME(test_recover__a_record_of_a_newer_version_is_brought_back_as_it_is),
         WITH_HOME(test_recover__a_row_that_contradicts_its_record_stays_out),
         WITH_HOME(test_recover__what_the_platforms_epoch_ended_stays_ended),
         WITH_HOME(test_recover__what_a_removed_tenant_had_stays_out_and_is_counted),
