@@ -55,6 +55,13 @@ static void test_store_space__revocations_of_unknown_sessions_use_the_reserve(vo
         struct lh_session_key key = key_of(2, 0, i);
         assert_ok(lh_store_revoke(small.store, NULL, &key, NOW_MS));
     }
+    /* And so does whatever else takes a session out of use. */
+    struct lh_session_key over = key_of(1, 0, 0);
+    struct lh_session_key doubtful = key_of(1, 0, 1);
+    assert_ok(lh_store_expire(small.store, NULL, &over, row.absolute_end_ms));
+    assert_int_equal(kind_in(small.store, &over), LH_PLACE_TOMBSTONE);
+    assert_ok(lh_store_quarantine(small.store, NULL, &doubtful));
+    assert_true(load_row(small.store, &doubtful).is_quarantined);
     fixture_close(&small);
 }
 
