@@ -166,6 +166,25 @@ static void test_session_create__lives_within_its_tier(void **state)
     assert_int_equal(shown.calls, 0);
 }
 
+static void test_session_create__more_roles_than_a_principal_holds_are_refused(void **state)
+{
+    struct made_home *made = *state;
+    lh_slice many[LH_PRINCIPAL_LIST_MAX + 1];
+    for (size_t i = 0; i <= LH_PRINCIPAL_LIST_MAX; i++) {
+        many[i] = S("r");
+    }
+    struct lh_admin_session_spec spec = {.tenant = S("acme"), .subject = S("alice")};
+    struct lh_admin_texts *lists[] = {&spec.roles, &spec.scopes, &spec.groups};
+    for (size_t i = 0; i < 3; i++) {
+        *lists[i] = (struct lh_admin_texts){many, LH_PRINCIPAL_LIST_MAX + 1};
+        assert_status(create(made, &spec), LH_TOO_LARGE);
+        assert_why(made, "at most 32 of ");
+        lists[i]->count--;
+        assert_ok(create(made, &spec));
+        lists[i]->count = 0;
+    }
+}
+
 static void test_session_create__what_is_no_token_or_no_object_is_refused(void **state)
 {
     struct made_home *made = *state;
@@ -289,6 +308,7 @@ int main(void)
         WITH_HOME(test_session_create__an_anonymous_session_has_no_user),
         WITH_HOME(test_session_show__a_registry_that_cannot_be_read_is_no_answer),
         WITH_HOME(test_session_create__lives_within_its_tier),
+        WITH_HOME(test_session_create__more_roles_than_a_principal_holds_are_refused),
         WITH_HOME(test_session_create__what_is_no_token_or_no_object_is_refused),
         WITH_HOME(test_session_create__state_over_the_tiers_limit_is_refused),
         WITH_HOME(test_session_create__needs_an_active_tenant),
