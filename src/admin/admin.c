@@ -4,6 +4,7 @@
 #include "admin/admin.h"
 
 #include "base/bug.h"
+#include "keys/node_key.h"
 
 #include <stdarg.h>
 
@@ -139,6 +140,16 @@ static lh_status sweep_registry(struct lh_admin *admin)
     return lh_ok();
 }
 
+/* Private halves that sign no more and verify nothing: the sooner gone the better, but no act fails
+ * for one. */
+static void retire_node_keys(struct lh_admin *admin)
+{
+    size_t removed;
+    (void)lh_node_key_retire(admin->parts.crypto, admin->parts.node_path, lh_admin_now_ms(admin),
+                             &removed)
+        .code;
+}
+
 lh_status lh_admin_begin(struct lh_admin *admin, struct lh_registry_txn **out_txn)
 {
     static const char what[] = "begin a change of the registry";
@@ -147,6 +158,7 @@ lh_status lh_admin_begin(struct lh_admin *admin, struct lh_registry_txn **out_tx
         return lh_admin_check(admin, lh_registry_rehearse(registry, out_txn), what);
     }
     LH_TRY(lh_admin_check(admin, sweep_registry(admin), what));
+    retire_node_keys(admin);
     return lh_admin_check(admin, lh_registry_begin(registry, out_txn), what);
 }
 

@@ -142,13 +142,6 @@ lh_status lh_buf_add_u64(struct lh_buf *buf, uint64_t value)
     return add_number(buf, value, sizeof(value));
 }
 
-struct lh_buf lh_buf_take(struct lh_buf *buf)
-{
-    struct lh_buf taken = *buf;
-    *buf = lh_buf_bounded(taken.max);
-    return taken;
-}
-
 lh_status lh_buf_terminate(struct lh_buf *buf)
 {
     LH_TRY(lh_buf_reserve(buf, 0));

@@ -72,9 +72,6 @@ static inline lh_slice lh_buf_view(const struct lh_buf *buf)
     return lh_slice_of(buf->ptr, buf->len);
 }
 
-/* Hands the bytes over: the returned buffer owns them, *buf is empty afterwards. */
-struct lh_buf lh_buf_take(struct lh_buf *buf);
-
 /*
  * Puts a NUL behind the bytes, which counts neither in len nor towards the maximum; valid until
  * the next call on buf. Errors: NO_MEMORY.

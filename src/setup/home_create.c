@@ -64,11 +64,13 @@ static bool is_empty_directory(const char *path)
         return false;
     }
     size_t entries = 0;
+    errno = 0;
     while (readdir(directory) != NULL) {
         entries++;
     }
+    bool is_read = errno == 0;
     (void)closedir(directory);
-    return entries <= 2; /* "." and ".." */
+    return is_read && entries <= 2; /* "." and ".." */
 }
 
 static lh_status say_rival(struct making *making, lh_status status)

@@ -5,6 +5,7 @@
 
 #include "setup/home.h"
 
+#include <dirent.h>
 #include <sys/stat.h>
 
 struct shown_keys {
@@ -177,9 +178,38 @@ static void test_key_rotate_node__is_published_now_and_used_later(void **state)
     assert_non_null(strstr(shown.text, "node   verify-only;node   active;"));
 }
 
+static size_t count_files(const struct made_home *made, const char *name)
+{
+    char path[SCRATCH_PATH_BYTES];
+    made_home_path(made, name, path);
+    DIR *directory = opendir(path);
+    assert_non_null(directory);
+    size_t count = 0;
+    for (struct dirent *entry; (entry = readdir(directory)) != NULL;) {
+        count += entry->d_name[0] != '.';
+    }
+    closedir(directory);
+    return count;
+}
+
+static void test_key_rotate_node__the_old_private_half_goes_with_the_next_act(void **state)
+{
+    struct made_home *made = *state;
+    struct shown_keys shown = {.calls = 0};
+    assert_ok(lh_admin_key_rotate_node(made->admin, keep_key, &shown));
+    assert_int_equal(count_files(made, "node"), 2);
+    fake_host_advance(&made->fake, 12 * 60 * 1000);
+    assert_ok(lh_admin_tenant_disable(made->admin, S("acme")));
+    assert_int_equal(count_files(made, "node"), 2);
+    fake_host_advance(&made->fake, 1);
+    assert_ok(lh_admin_tenant_enable(made->admin, S("acme")));
+    assert_int_equal(count_files(made, "node"), 1);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        WITH_HOME(test_key_rotate_node__the_old_private_half_goes_with_the_next_act),
         WITH_HOME(test_key_list__shows_cell_node_and_tenants),
         WITH_HOME(test_key_rotate__what_was_sealed_before_still_opens),
         WITH_HOME(test_key_rotate__an_old_key_goes_when_no_session_can_need_it),

@@ -85,18 +85,6 @@ static void test_buf__empty_additions_are_allowed(void **state)
     assert_int_equal(buf.len, 0);
 }
 
-static void test_buf__take_hands_over_and_leaves_empty(void **state)
-{
-    (void)state;
-    LH_CLEANUP(lh_buf_fini) struct lh_buf buf = lh_buf_bounded(8);
-    assert_ok(lh_buf_add_text(&buf, "mine"));
-    LH_CLEANUP(lh_buf_fini) struct lh_buf taken = lh_buf_take(&buf);
-    assert_slice_text(lh_buf_view(&taken), "mine");
-    assert_null(buf.ptr);
-    assert_int_equal(buf.len, 0);
-    assert_status(lh_buf_add_text(&buf, "too long for 8"), LH_TOO_LARGE);
-}
-
 static void test_buf__fini_leaves_an_empty_buffer_with_its_maximum(void **state)
 {
     (void)state;
@@ -144,7 +132,6 @@ int main(void)
         cmocka_unit_test(test_buf__nobody_may_hold_more_than_the_hard_maximum),
         cmocka_unit_test(test_buf__growing_keeps_the_content),
         cmocka_unit_test(test_buf__empty_additions_are_allowed),
-        cmocka_unit_test(test_buf__take_hands_over_and_leaves_empty),
         cmocka_unit_test(test_buf__fini_leaves_an_empty_buffer_with_its_maximum),
         cmocka_unit_test(test_buf__clear_keeps_the_memory),
         cmocka_unit_test(test_buf__a_failed_allocation_leaves_the_content),
