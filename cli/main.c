@@ -62,6 +62,8 @@ static enum exit_code exit_of_denial(lh_status status)
     case LH_DUPLICATE:
     case LH_MISMATCH:
         return EXIT_USAGE;
+    case LH_CONFLICT: /* changed by someone else meanwhile: try again */
+        return EXIT_UNAVAILABLE;
     default:
         return EXIT_REFUSED;
     }

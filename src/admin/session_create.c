@@ -145,6 +145,19 @@ static lh_status hand_out(struct lh_admin *admin, const struct lh_tenant *tenant
     return lh_ok();
 }
 
+/* Nobody may be running who syncs in the background. */
+static lh_status sync_store(struct lh_admin *admin)
+{
+    lh_status status = lh_store_sync(admin->parts.store);
+    if (!lh_is_ok(status)) {
+        return lh_admin_fail(admin, status.code,
+                             "cannot sync the session store: %s; the session that was made has a "
+                             "cookie that nobody knows, and ends when its time is over",
+                             lh_status_text(status));
+    }
+    return lh_ok();
+}
+
 lh_status lh_admin_session_create(struct lh_admin *admin, const struct lh_admin_session_spec *wish,
                                   lh_admin_credential_fn each, void *context)
 {
@@ -159,7 +172,6 @@ lh_status lh_admin_session_create(struct lh_admin *admin, const struct lh_admin_
     struct lh_session_header header;
     LH_TRY(lh_admin_check(admin, create_waiting(admin, tenant, &spec, &handle, &header),
                           "make the session"));
-    /* Nobody may be running who syncs in the background. */
-    LH_TRY(lh_admin_check(admin, lh_store_sync(admin->parts.store), "sync the session store"));
+    LH_TRY(sync_store(admin));
     return hand_out(admin, tenant, &handle, &header, each, context);
 }

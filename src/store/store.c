@@ -311,6 +311,13 @@ static bool pass_on(void *context, const struct lh_session_key *key, const struc
     return listing->each(listing->context, key, &checked);
 }
 
+/* Keys that do not grow from page to page are damaged pages that lead in a circle. */
+static bool has_moved(const struct lh_store_page *before, const struct lh_store_page *after)
+{
+    return !after->is_first &&
+           (before->is_first || lh_session_key_compare(&before->after, &after->after) < 0);
+}
+
 lh_status lh_store_list(struct lh_store *store, const struct lh_tenant_uid *uid, uint32_t bucket,
                         const struct lh_user_tag *user_tag, struct lh_store_page *page,
                         bool (*each)(void *context, const struct lh_session_key *key,
@@ -324,10 +331,12 @@ lh_status lh_store_list(struct lh_store *store, const struct lh_tenant_uid *uid,
                   (lh_tenant_uid_is_equal(&page->after.uid, uid) && page->after.bucket == bucket),
               LH_INVALID);
     struct listing listing = {uid, bucket, user_tag, 0, each, context};
+    struct lh_store_page before = *page;
     page->is_last = false;
     page->misplaced = 0;
     LH_TRY(store->driver->list(store->self, uid, bucket, user_tag, page, pass_on, &listing));
     page->misplaced += listing.misplaced;
+    LH_ENSURE(page->is_last || has_moved(&before, page), LH_STORE_DOWN);
     return lh_ok();
 }
 

@@ -77,7 +77,8 @@ LH_MUST_USE lh_status lh_store_touch(struct lh_store *store, const struct lh_sto
                                      size_t count);
 /*
  * See lh_store_driver.list. Rows that do not fit their place are counted in page->misplaced and
- * not passed on. Errors also: INVALID (the store cannot list).
+ * not passed on. Errors also: INVALID (the store cannot list), STORE_DOWN also for a page that
+ * does not lead on.
  */
 LH_MUST_USE lh_status lh_store_list(struct lh_store *store, const struct lh_tenant_uid *uid,
                                     uint32_t bucket, const struct lh_user_tag *user_tag,
