@@ -93,22 +93,31 @@ static lh_status put_boot(const struct lh_home_layout *layout, const char *word)
                                              : put_file(layout->boot, layout->run, content);
 }
 
-/* Whether the store can be believed by what the file says: of this boot, or clean. */
-static bool is_believable(const struct lh_home_layout *layout)
+/*
+ * Whether the store can be believed by what the file says: of this boot, or clean. A file that is
+ * not there or says something else is an answer; one that cannot be read now is none, and no
+ * reason to set a store aside.
+ * Errors: UNREADABLE, NO_MEMORY, CLOCK_DOWN.
+ */
+static lh_status judge_boot(const struct lh_home_layout *layout, bool *out_is_believable)
 {
     LH_CLEANUP(lh_buf_fini) struct lh_buf text = lh_buf_bounded(LINE_BYTES + 1);
     char line[LINE_BYTES];
-    if (!lh_is_ok(lh_home_file_read(layout->boot, &text)) || text.len != LINE_BYTES ||
-        !lh_is_ok(write_line(WORD_OPEN, line))) {
-        return false;
+    *out_is_believable = false;
+    LH_TRY(write_line(WORD_OPEN, line));
+    lh_status status = lh_home_file_read(layout->boot, &text);
+    if (status.code == LH_ABSENT || status.code == LH_TOO_LARGE || status.code == LH_UNSAFE_FILE) {
+        return lh_ok();
     }
+    LH_TRY(status);
     lh_slice found = lh_buf_view(&text);
-    lh_slice word = lh_slice_cut(found, LH_BOOT_ID_BYTES, LINE_BYTES);
+    lh_slice word = lh_slice_cut(found, LH_BOOT_ID_BYTES, found.len);
     bool is_clean = lh_slice_is_equal(word, LH_SLICE_LITERAL(WORD_CLEAN));
     bool is_open = lh_slice_is_equal(word, LH_SLICE_LITERAL(WORD_OPEN));
     bool is_ours = lh_slice_is_equal(lh_slice_cut(found, 0, LH_BOOT_ID_BYTES),
                                      lh_slice_of(line, LH_BOOT_ID_BYTES));
-    return is_clean || (is_ours && is_open);
+    *out_is_believable = is_clean || (is_ours && is_open);
+    return lh_ok();
 }
 
 lh_status lh_boot_found(const struct lh_home_layout *layout)
@@ -143,7 +152,11 @@ static lh_status set_aside(const struct lh_home_layout *layout,
 static lh_status take_over(const struct lh_home_layout *layout,
                            const struct lh_store_options *options, bool is_alone)
 {
-    if (is_alone && !is_believable(layout)) {
+    bool is_believable = true;
+    if (is_alone) {
+        LH_TRY(judge_boot(layout, &is_believable));
+    }
+    if (!is_believable) {
         LH_TRY(set_aside(layout, options));
     }
     return put_boot(layout, WORD_OPEN);

@@ -78,10 +78,13 @@ static lh_status explain(const struct lh_home *home, lh_status status, const cha
 static lh_status read_settings(struct lh_home *home, char *out_error)
 {
     LH_CLEANUP(lh_buf_fini) struct lh_buf text = lh_buf_bounded(LH_SETTINGS_MAX_BYTES + 1);
-    LH_TRY(explain(home, lh_home_file_read(home->layout.settings, &text), "leasehold.conf",
-                   out_error));
+    lh_status status = lh_home_file_read(home->layout.settings, &text);
+    if (status.code == LH_ABSENT) { /* a home without it is no home, not the answer "no" */
+        status = lh_status_of(LH_UNREADABLE);
+    }
+    LH_TRY(explain(home, status, "leasehold.conf", out_error));
     struct lh_settings_mistake mistake;
-    lh_status status = lh_settings_parse(lh_buf_view(&text), &home->settings, &mistake);
+    status = lh_settings_parse(lh_buf_view(&text), &home->settings, &mistake);
     if (!lh_is_ok(status)) {
         (void)snprintf(out_error, LH_HOME_ERROR_BYTES, "%.300s:%zu: %s", home->layout.settings,
                        mistake.line, mistake.text);

@@ -41,7 +41,7 @@ lh_status lh_home_file_read(const char *path, struct lh_buf *out)
     LH_CLEANUP(lh_home_fd_close)
     int fd = open(path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK);
     if (fd < 0) {
-        return status_of_errno();
+        return errno == ENOENT ? lh_status_of(LH_ABSENT) : status_of_errno();
     }
     struct stat entry;
     LH_ENSURE(fstat(fd, &entry) == 0, LH_UNREADABLE);

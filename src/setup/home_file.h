@@ -11,7 +11,7 @@ void lh_home_fd_close(int *fd);
 
 /*
  * Appends a whole regular file, no symlink.
- * Errors: UNREADABLE, UNSAFE_FILE, TOO_LARGE, NO_MEMORY.
+ * Errors: ABSENT, UNREADABLE, UNSAFE_FILE, TOO_LARGE, NO_MEMORY.
  */
 LH_MUST_USE lh_status lh_home_file_read(const char *path, struct lh_buf *out);
 

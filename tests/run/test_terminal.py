@@ -15,6 +15,10 @@ from test_make_run import ROOT, START_S, STOP_S, Run, curl, folder, free_port  #
 CTRL_C = b'\x03'
 
 
+def environment_of_a_shell(**more):
+    """The tests may run beneath make, whose own variables would speak to the make that is tested."""
+    ours = {name: value for name, value in os.environ.items() if name not in ('MAKELEVEL', 'MAKEFLAGS', 'MFLAGS')}
+    return {**ours, **more}
 
 
 class Terminal(Run):
@@ -26,7 +30,7 @@ class Terminal(Run):
         self.lines = []
         self.said = b''
         self.status = None
-        environment = {**os.environ, 'PORT': str(port), 'LEASEHOLD_HOME': home}
+        environment = environment_of_a_shell(PORT=str(port), LEASEHOLD_HOME=home)
         self.pid, self.terminal = pty.fork()
         if self.pid == 0:
             signal.signal(signal.SIGHUP, signal.SIG_DFL)  # whoever runs the tests may ignore it
@@ -163,7 +167,7 @@ def test_terminal__the_port_is_8080_where_none_is_named(folder, monkeypatch):
             taken.listen()
         except OSError:
             pass  # somebody else has it, and it is as busy
-        environment = {**os.environ, 'LEASEHOLD_HOME': os.path.join(folder, 'home')}
+        environment = environment_of_a_shell(LEASEHOLD_HOME=os.path.join(folder, 'home'))
         done = subprocess.run(['make', '--no-print-directory', '-C', ROOT, 'run'], env=environment, capture_output=True,
                               text=True, timeout=START_S, check=False)
     assert done.returncode == 2
