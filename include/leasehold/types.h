@@ -43,6 +43,7 @@ enum lh_class {
     X(EXISTS, DENY, "exists already")                                                              \
     X(CONFLICT, DENY, "changed by someone else meanwhile")                                         \
     X(EXPIRED, DENY, "expired")                                                                    \
+    X(EARLY, DENY, "not valid yet")                                                                \
     X(REVOKED, DENY, "revoked")                                                                    \
     X(DISABLED, DENY, "disabled")                                                                  \
     X(MALFORMED, DENY, "malformed")                                                                \
@@ -51,6 +52,7 @@ enum lh_class {
     X(MISMATCH, DENY, "sources disagree")                                                          \
     X(BAD_MAC, DENY, "message authentication code does not hold")                                  \
     X(BAD_SECRET, DENY, "session secret does not match")                                           \
+    X(BAD_SIGNATURE, DENY, "signature does not hold")                                              \
     X(WRONG_TENANT, DENY, "belongs to another tenant")                                             \
     X(FORBIDDEN, DENY, "not allowed")                                                              \
     X(LIMITED, DENY, "over a limit")                                                               \

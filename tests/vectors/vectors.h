@@ -39,8 +39,18 @@ void vector_count(struct tally *tally, bool is_right, const char *what);
 /* Counts a case that our interface cannot express. */
 void vector_skip(struct tally *tally, const char *reason);
 
+typedef void (*case_fn)(struct lh_crypto *crypto, const json_t *group, const json_t *test,
+                        struct tally *tally);
+/* Runs each case of a file in Wycheproof's format. */
+void each_case(struct lh_crypto *crypto, const json_t *file, case_fn run, struct tally *tally);
+/* Counts a case by its own verdict, "valid", "invalid" or "acceptable". */
+void count_verdict(struct tally *tally, const json_t *test, bool is_accepted);
+
 /* Wycheproof's formats (C2SP/wycheproof). "acceptable" counts as invalid: we have the choice. */
+void run_wycheproof_ed25519(struct lh_crypto *crypto, const json_t *file, struct tally *tally);
 void run_wycheproof_es256(struct lh_crypto *crypto, const json_t *file, struct tally *tally);
+void run_wycheproof_ps256(struct lh_crypto *crypto, const json_t *file, struct tally *tally);
+void run_wycheproof_rs256(struct lh_crypto *crypto, const json_t *file, struct tally *tally);
 void run_wycheproof_hkdf(struct lh_crypto *crypto, const json_t *file, struct tally *tally);
 void run_wycheproof_hmac(struct lh_crypto *crypto, const json_t *file, struct tally *tally);
 void run_wycheproof_siphash(struct lh_crypto *crypto, const json_t *file, struct tally *tally);

@@ -5,13 +5,8 @@
 #include "vectors.h"
 
 #include "base/siphash.h"
-#include "crypto/signature.h"
 
-typedef void (*case_fn)(struct lh_crypto *crypto, const json_t *group, const json_t *test,
-                        struct tally *tally);
-
-static void each_case(struct lh_crypto *crypto, const json_t *file, case_fn run,
-                      struct tally *tally)
+void each_case(struct lh_crypto *crypto, const json_t *file, case_fn run, struct tally *tally)
 {
     size_t group_index;
     const json_t *group;
@@ -26,55 +21,13 @@ static void each_case(struct lh_crypto *crypto, const json_t *file, case_fn run,
     }
 }
 
-static void count(struct tally *tally, const json_t *test, bool is_accepted)
+void count_verdict(struct tally *tally, const json_t *test, bool is_accepted)
 {
     char number[24];
     (void)snprintf(number, sizeof(number), "%lld",
                    (long long)json_integer_value(json_object_get(test, "tcId")));
     bool is_valid = strcmp(vector_text(test, "result"), "valid") == 0;
     vector_count(tally, is_accepted == is_valid, number);
-}
-
-/* --- ECDSA P-256 with SHA-256, r ‖ s --- */
-
-/* A coordinate: 32 bytes, perhaps behind zeros, perhaps without its leading ones. */
-static bool read_coordinate(const json_t *key, const char *name, uint8_t out_bytes[32])
-{
-    LH_CLEANUP(lh_buf_fini) struct lh_buf bytes = LH_BUF_EMPTY;
-    vector_bytes(key, name, &bytes);
-    lh_slice number = lh_buf_view(&bytes);
-    while (number.len > 32 && number.ptr[0] == 0) {
-        number = lh_slice_cut(number, 1, number.len);
-    }
-    if (number.len > 32) {
-        return false;
-    }
-    memset(out_bytes, 0, 32);
-    memcpy(out_bytes + 32 - number.len, number.ptr, number.len);
-    return true;
-}
-
-static void run_es256_case(struct lh_crypto *crypto, const json_t *group, const json_t *test,
-                           struct tally *tally)
-{
-    LH_CLEANUP(lh_buf_fini) struct lh_buf message = LH_BUF_EMPTY;
-    LH_CLEANUP(lh_buf_fini) struct lh_buf signature = LH_BUF_EMPTY;
-    const json_t *public = json_object_get(group, "publicKey");
-    struct lh_signing_key *key = NULL;
-    uint8_t x[32];
-    uint8_t y[32];
-    vector_bytes(test, "msg", &message);
-    vector_bytes(test, "sig", &signature);
-    bool holds = read_coordinate(public, "wx", x) && read_coordinate(public, "wy", y) &&
-                 lh_is_ok(lh_signing_key_from_public(crypto, x, y, &key)) &&
-                 lh_is_ok(lh_es256_verify(key, lh_buf_view(&message), lh_buf_view(&signature)));
-    lh_signing_key_free(key);
-    count(tally, test, holds);
-}
-
-void run_wycheproof_es256(struct lh_crypto *crypto, const json_t *file, struct tally *tally)
-{
-    each_case(crypto, file, run_es256_case, tally);
 }
 
 /* --- HKDF --- */
@@ -98,7 +51,7 @@ static void run_hkdf_case(struct lh_crypto *crypto, const json_t *group, const j
     size_t len = expected.len < sizeof(key.bytes) ? expected.len : sizeof(key.bytes);
     bool is_equal = lh_is_ok(lh_hkdf(crypto, lh_buf_view(&ikm), lh_buf_view(&label), &key)) &&
                     memcmp(key.bytes, expected.ptr, len) == 0;
-    count(tally, test, is_equal);
+    count_verdict(tally, test, is_equal);
 }
 
 void run_wycheproof_hkdf(struct lh_crypto *crypto, const json_t *file, struct tally *tally)
@@ -142,9 +95,9 @@ static void run_hmac_case(struct lh_crypto *crypto, const json_t *group, const j
         return;
     }
     size_t tag_bytes = (size_t)json_integer_value(json_object_get(group, "tagSize")) / 8;
-    count(tally, test,
-          tag.len == tag_bytes &&
-              is_mac(crypto, lh_buf_view(&key), lh_buf_view(&message), lh_buf_view(&tag)));
+    count_verdict(tally, test,
+                  tag.len == tag_bytes &&
+                      is_mac(crypto, lh_buf_view(&key), lh_buf_view(&message), lh_buf_view(&tag)));
 }
 
 void run_wycheproof_hmac(struct lh_crypto *crypto, const json_t *file, struct tally *tally)
@@ -176,7 +129,7 @@ static void run_siphash_case(struct lh_crypto *crypto, const json_t *group, cons
     for (size_t i = 0; i < tag.len && is_equal; i++) {
         is_equal = tag.ptr[i] == (uint8_t)(hash >> (8 * i));
     }
-    count(tally, test, is_equal);
+    count_verdict(tally, test, is_equal);
 }
 
 void run_wycheproof_siphash(struct lh_crypto *crypto, const json_t *file, struct tally *tally)

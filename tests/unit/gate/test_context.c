@@ -2,6 +2,8 @@
  * X-Tenant-Context: what an application verifies for itself, and when a text may be handed out
  * again.
  */
+#include "support/public_half.h"
+
 #include "codec/base64url.h"
 #include "codec/json.h"
 #include "failing_calls.h"
@@ -50,8 +52,8 @@ static struct context open_context(struct installation *all, const char *text)
     lh_slice kid;
     assert_ok(lh_json_get_string(context.header, "kid", &kid));
     assert_ok(lh_node_keys_find(all->node_keys, kid, lh_clock_now_ms(&all->host.clock), &key));
-    assert_ok(
-        lh_es256_verify(key->pair, lh_slice_cut(rest, 0, second), lh_slice_of(signature, len)));
+    assert_ok(verify_by_half(all->crypto, key->pair, lh_slice_cut(rest, 0, second),
+                             lh_slice_of(signature, len)));
     return context;
 }
 

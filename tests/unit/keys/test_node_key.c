@@ -1,6 +1,8 @@
 /*
  * The node's keys: who signs when, who is verified until when, and what is published.
  */
+#include "support/public_half.h"
+
 #include "node_key_fixture.h"
 
 #include "codec/base64url.h"
@@ -80,7 +82,7 @@ static void test_node_key__signs_what_its_reopened_self_verifies(void **state)
     uint8_t signature[LH_ES256_SIGNATURE_BYTES];
     assert_ok(lh_es256_sign(key->pair, MESSAGE, signature));
     assert_ok(lh_node_keys_find(verifying, lh_node_kid_view(&key->kid), NOW, &key));
-    assert_ok(lh_es256_verify(key->pair, MESSAGE, LH_SLICE_OF(signature)));
+    assert_ok(verify_by_half(fixture->crypto, key->pair, MESSAGE, LH_SLICE_OF(signature)));
     lh_node_keys_close(signing);
     lh_node_keys_close(verifying);
 }
@@ -200,14 +202,14 @@ static void test_node_key__the_published_key_verifies_what_the_node_signs(void *
     uint8_t y[LH_ES256_COORDINATE_BYTES];
     read_coordinate(jwk, "x", x);
     read_coordinate(jwk, "y", y);
-    struct lh_signing_key *public_key;
-    assert_ok(lh_signing_key_from_public(fixture->crypto, x, y, &public_key));
+    struct lh_public_key *public_key;
+    assert_ok(public_key_of_point(fixture->crypto, x, y, &public_key));
     const struct lh_node_key *key;
     assert_ok(lh_node_keys_signer(keys, NOW, &key));
     uint8_t signature[LH_ES256_SIGNATURE_BYTES];
     assert_ok(lh_es256_sign(key->pair, MESSAGE, signature));
-    assert_ok(lh_es256_verify(public_key, MESSAGE, LH_SLICE_OF(signature)));
-    lh_signing_key_free(public_key);
+    assert_ok(lh_public_key_verify(public_key, MESSAGE, LH_SLICE_OF(signature)));
+    lh_public_key_free(public_key);
     json_decref(document);
     lh_node_keys_close(keys);
 }
