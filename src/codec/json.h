@@ -6,11 +6,9 @@
 #define LH_CODEC_JSON_H
 
 #include "base/buf.h"
+#include "codec/json_reader.h"
 
 #include <jansson.h>
-
-/* Deeper than any document of ours; hostile nesting stops here. */
-#define LH_JSON_MAX_DEPTH 16U
 
 /* For LH_CLEANUP. */
 void lh_json_fini(json_t **value);

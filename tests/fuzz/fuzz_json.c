@@ -1,12 +1,13 @@
 /*
  * JSON: accepted is what jansson's own parser accepts, without NUL and no deeper than promised;
- * both make the same value of it, which survives writing and reading; and any
- * bytes become a string literal that reads back as the same bytes, or are refused because they
- * are not UTF-8.
+ * both make the same value of it, which survives writing and reading; a table of its members says
+ * the same; and any bytes become a string literal that reads back as the same bytes, or are refused
+ * because they are not UTF-8.
  */
 #include "fuzz.h"
 
 #include "codec/json.h"
+#include "codec/json_table.h"
 
 #define TEXT_MAX_BYTES ((size_t)1024 * 1024)
 
@@ -66,6 +67,98 @@ static void check_document(lh_slice text)
     FUZZ_CHECK(lh_slice_is_equal(lh_buf_view(&written), lh_buf_view(&rewritten)));
 }
 
+/* Whether the cell holds what the tree has in its place. */
+static void check_cell(const struct lh_json_table *table, const struct lh_json_cell *cell,
+                       const json_t *value)
+{
+    lh_slice text = lh_json_table_text(table, cell);
+    switch (cell->kind) {
+    case LH_JSON_STRING:
+        FUZZ_CHECK(json_is_string(value) &&
+                   lh_slice_is_equal(
+                       text, lh_slice_of(json_string_value(value), json_string_length(value))));
+        break;
+    case LH_JSON_INTEGER:
+        FUZZ_CHECK(json_is_integer(value));
+        break;
+    case LH_JSON_REAL:
+        FUZZ_CHECK(json_is_real(value));
+        break;
+    case LH_JSON_OBJECT:
+        FUZZ_CHECK(json_is_object(value));
+        break;
+    case LH_JSON_ARRAY:
+        FUZZ_CHECK(json_is_array(value) && json_array_size(value) == cell->elements);
+        break;
+    default:
+        FUZZ_CHECK(cell->kind == LH_JSON_TRUE    ? json_is_true(value)
+                   : cell->kind == LH_JSON_FALSE ? json_is_false(value)
+                                                 : json_is_null(value));
+    }
+}
+
+static void check_number(const struct lh_json_table *table, const struct lh_json_cell *cell,
+                         const json_t *value)
+{
+    uint64_t whole;
+    if (!lh_is_ok(
+            lh_json_number_floor(lh_json_table_text(table, cell), UINT64_C(1) << 53, &whole))) {
+        return;
+    }
+    double real = json_number_value(value);
+    FUZZ_CHECK(real >= 0 && (double)whole <= real && real < (double)whole + 1.0000001);
+}
+
+static void check_members(const struct lh_json_table *table, const json_t *tree)
+{
+    size_t members = 0;
+    for (size_t i = 0; i < table->count; i += 1U + table->cells[i].elements, members++) {
+        const struct lh_json_cell *cell = &table->cells[i];
+        lh_slice name = lh_json_table_name(table, cell);
+        const json_t *value = json_object_get(tree, name.len > 0 ? (const char *)name.ptr : "");
+        FUZZ_CHECK(value != NULL && lh_json_table_find(table, name) == cell);
+        check_cell(table, cell, value);
+        if (json_is_number(value)) {
+            check_number(table, cell, value);
+        }
+        for (size_t j = 0; j < cell->elements; j++) {
+            check_cell(table, cell + 1 + j, json_array_get(value, j));
+        }
+    }
+    FUZZ_CHECK(members == json_object_size(tree));
+}
+
+/* Numbers that jansson finds too large for its types are texts to us. */
+static bool may_overflow(lh_slice text)
+{
+    size_t digits = 0;
+    for (size_t i = 0; i < text.len; i++) {
+        digits = text.ptr[i] >= '0' && text.ptr[i] <= '9' ? digits + 1 : 0;
+        if (digits >= 19 || text.ptr[i] == 'e' || text.ptr[i] == 'E') {
+            return true;
+        }
+    }
+    return false;
+}
+
+static void check_table(lh_slice text)
+{
+    LH_CLEANUP(lh_json_fini) json_t *tree = ask_jansson(text);
+    uint8_t *copy = fuzz_room(text.len);
+    memcpy(copy, text.ptr, text.len);
+    struct lh_json_table table;
+    lh_status status = lh_json_table_read(&table, copy, text.len);
+    if (lh_is_ok(status)) {
+        FUZZ_CHECK(json_is_object(tree) || may_overflow(text));
+        if (tree != NULL) {
+            check_members(&table, tree);
+        }
+    } else {
+        FUZZ_CHECK(status.code == LH_TOO_LARGE || !json_is_object(tree));
+    }
+    free(copy);
+}
+
 static bool is_text(lh_slice bytes)
 {
     LH_CLEANUP(lh_json_fini) json_t *oracle = json_stringn((const char *)bytes.ptr, bytes.len);
@@ -93,6 +186,7 @@ static void check_string(lh_slice bytes)
 int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t len)
 {
     check_document(lh_slice_of(bytes, len));
+    check_table(lh_slice_of(bytes, len));
     check_string(lh_slice_of(bytes, len));
     return 0;
 }
