@@ -3,9 +3,9 @@
  * microseconds; the ones used last are kept.
  */
 #include "base/bug.h"
+#include "base/lru.h"
 #include "base/map.h"
 #include "keys/keys.h"
-#include "keys/lru.h"
 
 #include "base/banned.h"
 

@@ -5,9 +5,9 @@
 #include "keys/datakey_cache.h"
 
 #include "base/bug.h"
+#include "base/lru.h"
 #include "base/map.h"
 #include "keys/datakey_fetch.h"
-#include "keys/lru.h"
 
 #include "base/banned.h"
 

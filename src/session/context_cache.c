@@ -5,7 +5,7 @@
 #include "session/context_cache.h"
 
 #include "base/bug.h"
-#include "session/cache_room.h"
+#include "base/cache_room.h"
 
 #include <sys/mman.h>
 

@@ -5,6 +5,7 @@
 #ifndef LH_SESSION_SESSION_H
 #define LH_SESSION_SESSION_H
 
+#include "base/text_list.h"
 #include "crypto/crypto.h"
 #include "keys/envelope.h"
 #include "session/session_handle.h"
@@ -37,12 +38,7 @@ struct lh_session_header {
 };
 
 /* Most roles, scopes or groups of one principal. */
-#define LH_PRINCIPAL_LIST_MAX 32U
-
-struct lh_text_list {
-    lh_slice items[LH_PRINCIPAL_LIST_MAX];
-    size_t count;
-};
+#define LH_PRINCIPAL_LIST_MAX LH_TEXT_LIST_MAX
 
 /* Who the session is for. Views into the opened principal. */
 struct lh_principal {
@@ -78,11 +74,11 @@ LH_MUST_USE lh_status lh_principal_read(lh_slice plain, struct lh_principal *out
  */
 void lh_principal_move(const struct lh_principal *principal, const uint8_t *from, const uint8_t *to,
                        struct lh_principal *out_principal);
-/*
- * Whether text may be a subject, role, scope or group: 1 to 255 bytes of printable ASCII without
- * space, comma, quote or backslash (so that it is safe in a header).
- */
-bool lh_principal_is_token(lh_slice text);
+/* Whether text may be a subject, role, scope or group. */
+static inline bool lh_principal_is_token(lh_slice text)
+{
+    return lh_text_is_token(text);
+}
 
 /*
  * The tag of a user: HMAC(index key of the tenant, subject), cut to 16 bytes.

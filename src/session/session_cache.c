@@ -1,11 +1,12 @@
 /*
- * The worker's cache of opened sessions: sets of ways, the way used longest ago in a set makes
- * room. A set's tags lie together, so that a miss touches one line of memory.
+ * The worker's cache of opened sessions: an index of ways (base/ways.h) over entries in memory of
+ * their own.
  */
 #include "session/session_cache.h"
 
 #include "base/bug.h"
-#include "session/cache_room.h"
+#include "base/cache_room.h"
+#include "base/ways.h"
 
 #include <sys/mman.h>
 
@@ -14,7 +15,6 @@
 #define SESSION_CACHE_MAGIC 0x4c485343U /* "LHSC" */
 #define ENTRY_MAGIC         0x4c485345U /* "LHSE" */
 
-#define WAYS                ((size_t)8)
 /* 2.5 GiB: a larger number is a mistake. */
 #define ENTRIES_MAX ((size_t)1024 * 1024)
 
@@ -34,20 +34,12 @@ struct entry {
     uint8_t plain[LH_PRINCIPAL_MAX_BYTES];
 };
 
-/* What a look-up reads of a set before it goes to an entry. */
-struct set {
-    uint64_t tags[WAYS];   /* hash of the place; 0: free */
-    uint64_t stamps[WAYS]; /* of the last use */
-};
-
 struct lh_session_cache {
     uint32_t magic;
     struct lh_siphash_key hash_key;
-    size_t set_count;      /* power of two */
-    struct set *sets;      /* owned */
-    struct entry *entries; /* owned, mapped: set_count × WAYS */
+    struct lh_ways ways;
+    struct entry *entries; /* owned, mapped: one for each slot */
     size_t mapped_bytes;
-    uint64_t clock; /* uses so far */
     struct lh_session_cache_counts counts;
 };
 
@@ -66,11 +58,8 @@ lh_status lh_session_cache_new(const struct lh_session_cache_options *options,
     LH_ENSURE(cache != NULL, LH_NO_MEMORY);
     cache->magic = SESSION_CACHE_MAGIC;
     cache->hash_key = options->hash_key;
-    size_t entries = lh_power_of_two_above(options->entries_max);
-    cache->set_count = entries > WAYS ? entries / WAYS : 1;
-    cache->sets = calloc(cache->set_count, sizeof(*cache->sets));
-    LH_ENSURE(cache->sets != NULL, LH_NO_MEMORY);
-    size_t bytes = cache->set_count * WAYS * sizeof(struct entry);
+    LH_TRY(lh_ways_init(&cache->ways, options->entries_max));
+    size_t bytes = lh_ways_slot_count(&cache->ways) * sizeof(struct entry);
     void *room;
     LH_TRY(lh_cache_room_map(bytes, &room));
     cache->entries = room;
@@ -90,24 +79,12 @@ void lh_session_cache_free(struct lh_session_cache *cache)
         lh_session_cache_clear(cache);
         (void)munmap(cache->entries, cache->mapped_bytes);
     }
-    free(cache->sets);
+    lh_ways_fini(&cache->ways);
     cache->magic = 0;
     free(cache);
 }
 
 /* --- Places ----------------------------------------------------------------------------------- */
-
-/* Where in the cache: a way of a set; way == WAYS: none. */
-struct spot {
-    size_t set;
-    size_t way;
-    uint64_t tag;
-};
-
-static struct entry *entry_at(struct lh_session_cache *cache, const struct spot *spot)
-{
-    return &cache->entries[spot->set * WAYS + spot->way];
-}
 
 static bool is_place_of(const struct entry *entry, const struct place *place)
 {
@@ -116,17 +93,20 @@ static bool is_place_of(const struct entry *entry, const struct place *place)
                              lh_lease_id_view(&place->lease));
 }
 
-static struct spot find_spot(struct lh_session_cache *cache, const struct place *place)
+static uint64_t hash_of(const struct lh_session_cache *cache, const struct place *place)
 {
-    uint64_t hash = lh_siphash(&cache->hash_key, LH_SLICE_OF(*place));
-    struct spot spot = {.set = (size_t)hash & (cache->set_count - 1), .tag = hash | 1U};
-    const struct set *set = &cache->sets[spot.set];
-    for (spot.way = 0; spot.way < WAYS; spot.way++) {
-        if (set->tags[spot.way] == spot.tag && is_place_of(entry_at(cache, &spot), place)) {
-            break;
-        }
+    return lh_siphash(&cache->hash_key, LH_SLICE_OF(*place));
+}
+
+/* The slot of a place, or LH_WAYS_NONE. */
+static size_t find_slot(const struct lh_session_cache *cache, uint64_t hash,
+                        const struct place *place)
+{
+    size_t slot = lh_ways_next(&cache->ways, hash, LH_WAYS_NONE);
+    while (slot != LH_WAYS_NONE && !is_place_of(&cache->entries[slot], place)) {
+        slot = lh_ways_next(&cache->ways, hash, slot);
     }
-    return spot;
+    return slot;
 }
 
 /*
@@ -141,33 +121,21 @@ static void wipe_entry(struct entry *entry)
             offsetof(struct entry, plain) - offsetof(struct entry, magic));
 }
 
-static void wipe_spot(struct lh_session_cache *cache, const struct spot *spot)
+static void wipe_slot(struct lh_session_cache *cache, size_t slot)
 {
-    wipe_entry(entry_at(cache, spot));
-    cache->sets[spot->set].tags[spot->way] = 0;
-    cache->sets[spot->set].stamps[spot->way] = 0;
+    wipe_entry(&cache->entries[slot]);
+    lh_ways_drop(&cache->ways, slot);
 }
 
-static void note_use(struct lh_session_cache *cache, const struct spot *spot)
+/* A free slot, or the one of its set that was used longest ago, wiped. */
+static size_t make_room(struct lh_session_cache *cache, uint64_t hash)
 {
-    cache->clock++;
-    cache->sets[spot->set].stamps[spot->way] = cache->clock;
-}
-
-/* A free way of the set, or the one used longest ago, wiped. */
-static void make_room(struct lh_session_cache *cache, struct spot *spot)
-{
-    const struct set *set = &cache->sets[spot->set];
-    spot->way = 0;
-    for (size_t way = 1; way < WAYS; way++) {
-        if (set->stamps[way] < set->stamps[spot->way]) {
-            spot->way = way;
-        }
-    }
-    if (set->tags[spot->way] != 0) {
+    size_t slot = lh_ways_room(&cache->ways, hash);
+    if (lh_ways_is_used(&cache->ways, slot)) {
         cache->counts.evictions++;
-        wipe_spot(cache, spot);
+        wipe_slot(cache, slot);
     }
+    return slot;
 }
 
 /* --- Looking up and filling ------------------------------------------------------------------- */
@@ -195,14 +163,14 @@ lh_status lh_session_cache_find(struct lh_session_cache *cache,
 {
     LH_MAGIC_CHECK(cache, SESSION_CACHE_MAGIC);
     struct place place = place_of(question);
-    struct spot spot = find_spot(cache, &place);
-    if (spot.way == WAYS || !is_answer(entry_at(cache, &spot), question)) {
+    size_t slot = find_slot(cache, hash_of(cache, &place), &place);
+    if (slot == LH_WAYS_NONE || !is_answer(&cache->entries[slot], question)) {
         cache->counts.misses++;
         return lh_status_of(LH_ABSENT);
     }
     cache->counts.hits++;
-    note_use(cache, &spot);
-    *out_session = &entry_at(cache, &spot)->session;
+    lh_ways_touch(&cache->ways, slot);
+    *out_session = &cache->entries[slot].session;
     return lh_ok();
 }
 
@@ -251,15 +219,15 @@ void lh_session_cache_fill(struct lh_session_cache *cache,
         return;
     }
     struct place place = place_of(question);
-    struct spot spot = find_spot(cache, &place);
-    if (spot.way == WAYS) {
-        make_room(cache, &spot);
+    uint64_t hash = hash_of(cache, &place);
+    size_t slot = find_slot(cache, hash, &place);
+    if (slot == LH_WAYS_NONE) {
+        slot = make_room(cache, hash);
     }
-    struct entry *entry = entry_at(cache, &spot);
+    struct entry *entry = &cache->entries[slot];
     fill_entry(entry, question, loaded, last_touch_ms);
     fill_principal(entry, plain, principal);
-    cache->sets[spot.set].tags[spot.way] = spot.tag;
-    note_use(cache, &spot);
+    lh_ways_put(&cache->ways, slot, hash);
     *out_session = &entry->session;
 }
 
@@ -268,21 +236,18 @@ void lh_session_cache_drop(struct lh_session_cache *cache, const struct lh_tenan
 {
     LH_MAGIC_CHECK(cache, SESSION_CACHE_MAGIC);
     struct place place = {*uid, *lease};
-    struct spot spot = find_spot(cache, &place);
-    if (spot.way < WAYS) {
-        wipe_spot(cache, &spot);
+    size_t slot = find_slot(cache, hash_of(cache, &place), &place);
+    if (slot != LH_WAYS_NONE) {
+        wipe_slot(cache, slot);
     }
 }
 
 void lh_session_cache_clear(struct lh_session_cache *cache)
 {
     LH_MAGIC_CHECK(cache, SESSION_CACHE_MAGIC);
-    struct spot spot;
-    for (spot.set = 0; spot.set < cache->set_count; spot.set++) {
-        for (spot.way = 0; spot.way < WAYS; spot.way++) {
-            if (cache->sets[spot.set].tags[spot.way] != 0) {
-                wipe_spot(cache, &spot);
-            }
+    for (size_t slot = 0; slot < lh_ways_slot_count(&cache->ways); slot++) {
+        if (lh_ways_is_used(&cache->ways, slot)) {
+            wipe_slot(cache, slot);
         }
     }
 }

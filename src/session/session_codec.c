@@ -129,24 +129,6 @@ lh_status lh_session_header_read(lh_slice record, struct lh_session_header *out_
 
 /* --- Principal -------------------------------------------------------------------------------- */
 
-static bool is_token_byte(uint8_t byte)
-{
-    return byte > ' ' && byte < 0x7f && byte != ',' && byte != '"' && byte != '\\';
-}
-
-bool lh_principal_is_token(lh_slice text)
-{
-    if (text.len == 0 || text.len > UINT8_MAX) {
-        return false;
-    }
-    for (size_t i = 0; i < text.len; i++) {
-        if (!is_token_byte(text.ptr[i])) {
-            return false;
-        }
-    }
-    return true;
-}
-
 static lh_status write_text(lh_slice text, struct lh_buf *out)
 {
     LH_TRY(lh_buf_add_u8(out, (uint8_t)text.len));

@@ -9,6 +9,7 @@
 #include "base/arena.h"
 #include "base/map.h"
 #include "base/secret.h"
+#include "tenant/issuer.h"
 #include "tenant/tenant_id.h"
 #include "tenant/tier.h"
 
@@ -61,6 +62,8 @@ struct lh_tenant {
     size_t dek_count;
     struct lh_role *roles;
     size_t role_count;
+    struct lh_issuer *issuers; /* who may issue tokens for it; its own first */
+    size_t issuer_count;
     lh_slice *aliases; /* names beside id */
     size_t alias_count;
     lh_slice *domains; /* host names that map to it */

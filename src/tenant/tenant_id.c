@@ -105,6 +105,8 @@ lh_status lh_tenant_id_parse_new(lh_slice raw, struct lh_tenant_id *out_id)
     LH_ENSURE(id.text[0] != '-' && id.text[id.len - 1] != '-', LH_MALFORMED);
     /* An A-label would show as other letters in browsers than in our tables. */
     LH_ENSURE(!lh_slice_has_prefix(lh_tenant_id_view(&id), LH_SLICE_LITERAL("xn--")), LH_MALFORMED);
+    struct lh_tenant_uid uid;
+    LH_ENSURE(!lh_is_ok(lh_tenant_uid_parse(lh_tenant_id_view(&id), &uid)), LH_MALFORMED);
     LH_ENSURE(lh_tenant_id_reserved_reason(&id) == NULL, LH_RESERVED);
     *out_id = id;
     return lh_ok();

@@ -44,7 +44,8 @@ LH_MUST_USE lh_status lh_tenant_id_parse(lh_slice raw, struct lh_tenant_id *out_
 
 /*
  * Reads an id for a tenant to be made: the grammar, and no leading or trailing "-", not
- * beginning "xn--", none of the reserved words (default, admin, system, ...).
+ * beginning "xn--", not of the form of a uid (where either may stand, one tenant's name would be
+ * another's uid), none of the reserved words (default, admin, system, ...).
  * Errors: MALFORMED, RESERVED.
  */
 LH_MUST_USE lh_status lh_tenant_id_parse_new(lh_slice raw, struct lh_tenant_id *out_id);

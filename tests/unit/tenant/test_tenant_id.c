@@ -132,6 +132,16 @@ static void test_tenant_id_parse_new__refuses_hyphens_at_the_ends_and_a_labels(v
     assert_status(parse_new("abc"), LH_MALFORMED);
 }
 
+static void test_tenant_id_parse_new__refuses_what_could_be_a_uid(void **state)
+{
+    (void)state;
+    assert_status(parse_new("0123456789abcdef0123456789abcdef"), LH_MALFORMED);
+    assert_status(parse_new("0123456789ABCDEF0123456789ABCDEF"), LH_MALFORMED);
+    assert_ok(parse_new("0123456789abcdef0123456789abcde"));
+    assert_ok(parse_new("0123456789abcdef0123456789abcdef0"));
+    assert_ok(parse_new("0123456789abcdef0123456789abcdeg"));
+}
+
 static void test_tenant_id_parse_new__refuses_reserved_words_in_any_case(void **state)
 {
     (void)state;
@@ -199,6 +209,7 @@ int main(void)
         cmocka_unit_test(test_tenant_id_parse__decodes_and_trims_nothing),
         cmocka_unit_test(test_tenant_id_parse__leaves_the_output_alone_on_failure),
         cmocka_unit_test(test_tenant_id_parse_new__refuses_hyphens_at_the_ends_and_a_labels),
+        cmocka_unit_test(test_tenant_id_parse_new__refuses_what_could_be_a_uid),
         cmocka_unit_test(test_tenant_id_parse_new__refuses_reserved_words_in_any_case),
         cmocka_unit_test(test_tenant_id_reserved_reason__tells_why),
         cmocka_unit_test(test_tenant_uid__survives_writing_and_reading),

@@ -1,7 +1,7 @@
 /*
- * Memory of the caches of this room.
+ * Mapping memory for caches.
  */
-#include "session/cache_room.h"
+#include "base/cache_room.h"
 
 #include <sys/mman.h>
 

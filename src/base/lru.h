@@ -2,8 +2,8 @@
  * The order of use of a cache's entries: a list from the one used last to the one used longest
  * ago. The link is the first member of the entry, so that one is the other. For one thread.
  */
-#ifndef LH_KEYS_LRU_H
-#define LH_KEYS_LRU_H
+#ifndef LH_BASE_LRU_H
+#define LH_BASE_LRU_H
 
 #include <stddef.h>
 

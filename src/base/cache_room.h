@@ -1,8 +1,8 @@
 /*
- * The memory of this room's caches: opened principals, cookies and signed contexts lie in it.
+ * Memory for caches of what somebody may do, and who he is.
  */
-#ifndef LH_SESSION_CACHE_ROOM_H
-#define LH_SESSION_CACHE_ROOM_H
+#ifndef LH_BASE_CACHE_ROOM_H
+#define LH_BASE_CACHE_ROOM_H
 
 #include "base/status.h"
 
