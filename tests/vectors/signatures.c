@@ -1,13 +1,38 @@
 /*
- * Wycheproof's signatures. What a group says of its key becomes the material of ours.
+ * Wycheproof's signatures. What a group says of its key becomes the material of ours; where it has the
+ * key as a JWK, too, importing that must come to the same.
  */
 #include "vectors.h"
 
-#include "crypto/public_key.h"
+#include "codec/json.h"
+#include "token/jwk.h"
+
+static const json_t *jwk_of(const json_t *group)
+{
+    const json_t *jwk = json_object_get(group, "publicKeyJwk");
+    return jwk != NULL ? jwk : json_object_get(group, "keyJwk");
+}
+
+/* Whether the group's JWK, if it has one, imports as this material. */
+static bool is_jwk_of(struct lh_crypto *crypto, enum lh_algorithm algorithm, lh_slice material,
+                      const json_t *group)
+{
+    if (jwk_of(group) == NULL) {
+        return true;
+    }
+    LH_CLEANUP(lh_arena_fini) struct lh_arena arena = lh_arena_bounded(16384);
+    LH_CLEANUP(lh_buf_fini) struct lh_buf text = LH_BUF_EMPTY;
+    struct lh_jwk_import import = {.crypto = crypto, .arena = &arena, .algorithm = algorithm};
+    struct lh_jwk_fault fault;
+    struct lh_verify_key key;
+    return lh_is_ok(lh_json_write(jwk_of(group), &text)) &&
+           lh_is_ok(lh_jwk_import(&import, lh_buf_view(&text), &key, &fault)) &&
+           lh_slice_is_equal(key.material, material);
+}
 
 /* Whether the key can be made and the signature holds. */
 static bool is_accepted(struct lh_crypto *crypto, enum lh_algorithm algorithm, lh_slice material,
-                        const json_t *test)
+                        const json_t *group, const json_t *test)
 {
     LH_CLEANUP(lh_buf_fini) struct lh_buf message = LH_BUF_EMPTY;
     LH_CLEANUP(lh_buf_fini) struct lh_buf signature = LH_BUF_EMPTY;
@@ -16,6 +41,7 @@ static bool is_accepted(struct lh_crypto *crypto, enum lh_algorithm algorithm, l
     vector_bytes(test, "sig", &signature);
     bool holds =
         lh_is_ok(lh_public_key_new(crypto, algorithm, material, &key)) &&
+        is_jwk_of(crypto, algorithm, material, group) &&
         lh_is_ok(lh_public_key_verify(key, lh_buf_view(&message), lh_buf_view(&signature)));
     lh_public_key_free(key);
     return holds;
@@ -53,7 +79,7 @@ static void run_es256_case(struct lh_crypto *crypto, const json_t *group, const 
     count_verdict(tally, test,
                   read_coordinate(public, "wx", material) &&
                       read_coordinate(public, "wy", material + 32) &&
-                      is_accepted(crypto, LH_ES256, LH_SLICE_OF(material), test));
+                      is_accepted(crypto, LH_ES256, LH_SLICE_OF(material), group, test));
 }
 
 void run_wycheproof_es256(struct lh_crypto *crypto, const json_t *file, struct tally *tally)
@@ -68,7 +94,7 @@ static void run_ed25519_case(struct lh_crypto *crypto, const json_t *group, cons
 {
     LH_CLEANUP(lh_buf_fini) struct lh_buf material = LH_BUF_EMPTY;
     vector_bytes(json_object_get(group, "publicKey"), "pk", &material);
-    count_verdict(tally, test, is_accepted(crypto, LH_EDDSA, lh_buf_view(&material), test));
+    count_verdict(tally, test, is_accepted(crypto, LH_EDDSA, lh_buf_view(&material), group, test));
 }
 
 void run_wycheproof_ed25519(struct lh_crypto *crypto, const json_t *file, struct tally *tally)
@@ -101,7 +127,7 @@ static void run_rsa_case(struct lh_crypto *crypto, enum lh_algorithm algorithm, 
     LH_CLEANUP(lh_buf_fini) struct lh_buf material = LH_BUF_EMPTY;
     bool is_small;
     read_rsa_key(group, &material, &is_small);
-    bool accepted = is_accepted(crypto, algorithm, lh_buf_view(&material), test);
+    bool accepted = is_accepted(crypto, algorithm, lh_buf_view(&material), group, test);
     if (is_small && !accepted) {
         vector_skip(tally, "keys with a public exponent below 65537 are refused");
         return;

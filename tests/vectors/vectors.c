@@ -31,7 +31,9 @@ static const struct collection collections[] = {
     {"wycheproof/aes_wrap_test.json", NULL, "no AES key wrap yet"},
     {"wycheproof/ecdsa_secp256r1_sha256_test.json", NULL, "signatures in DER are never accepted"},
     {"wycheproof/rsa_oaep_", NULL, "no RSA-OAEP yet"},
-    {"jose-cookbook-rfc7520/", NULL, "no JWS verification yet"},
+    {"jose-cookbook-rfc7520/jwk/", run_jose_key, NULL},
+    {"jose-cookbook-rfc7520/6.nesting", NULL, "a JWE with a JWS in it: refused as each JWE is"},
+    {"jose-cookbook-rfc7520/", run_jose_example, NULL},
     {"saml-node/", NULL, "no SAML yet"},
     {"http1-llhttp/", NULL, "needs a running gateway: integration tests"},
 };
