@@ -1,11 +1,11 @@
 /*
- * JSON Web Keys (RFC 7517, RFC 7518 §6, RFC 8037): verifying keys as issuers publish them, and as we
- * publish ours. What a key is for is decided when it is imported, by the key and by whoever
+ * JSON Web Keys (RFC 7517, RFC 7518 §6, RFC 8037): verifying keys as issuers publish them, and as
+ * we publish ours. What a key is for is decided when it is imported, by the key and by whoever
  * configures it, never by a token.
  *
- * Of a set those keys are passed over that are plainly not for us: another type, curve, algorithm or
- * use (RFC 7517 §5). A key that is for us and wrong, or one with its private half, refuses the whole
- * set: somebody has to mend it.
+ * Of a set those keys are passed over that are plainly not for us: another type, curve, algorithm
+ * or use (RFC 7517 §5). A key that is for us and wrong, or one with its private half, refuses the
+ * whole set: somebody has to mend it.
  */
 #ifndef LH_TOKEN_JWK_H
 #define LH_TOKEN_JWK_H

@@ -1,7 +1,7 @@
 /*
- * Bearer tokens: JWTs (RFC 7519) as access tokens (RFC 9068). What was sent is a raw token, which can
- * say no more than what is needed to find a tenant and a key; what was verified is another type,
- * made by lh_token_verify alone.
+ * Bearer tokens: JWTs (RFC 7519) as access tokens (RFC 9068). What was sent is a raw token, which
+ * can say no more than what is needed to find a tenant and a key; what was verified is another
+ * type, made by lh_token_verify alone.
  *
  * Verifying asks no store. What is judged for each request anew is not part of it: audience, kind,
  * scope, epochs, and whether a session goes on.

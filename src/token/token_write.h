@@ -29,7 +29,8 @@ struct lh_token_claims {
  * Appends a signed token.
  * kid  the signing key's, as the issuer's row has it.
  * Errors: MALFORMED (what a verifier would not take: no audience, texts that may not stand in a
- * header, an end before the beginning), TOO_LARGE, CRYPTO, NO_MEMORY; out is then as long as before.
+ * header, an end before the beginning), TOO_LARGE, CRYPTO, NO_MEMORY; out is then as long as
+ * before.
  */
 LH_MUST_USE lh_status lh_token_write(struct lh_signing_key *key, lh_slice kid,
                                      const struct lh_token_claims *claims, struct lh_buf *out);

@@ -1,7 +1,7 @@
 /*
- * JWKs and sets of them: a key that is taken verifies with exactly one algorithm, has no private half,
- * and writes to a canonical text that reads back as the same key. The first byte is what keys are
- * imported for.
+ * JWKs and sets of them: a key that is taken verifies with exactly one algorithm, has no private
+ * half, and writes to a canonical text that reads back as the same key. The first byte is what keys
+ * are imported for.
  */
 #include "fuzz.h"
 

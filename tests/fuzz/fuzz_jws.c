@@ -1,7 +1,7 @@
 /*
- * Compact JWS: what is taken apart puts together again to the same text, so that no token has a twin;
- * its header is what jansson reads of it, and asks for nothing that we would have to obey. A payload
- * is read as jansson reads it, too.
+ * Compact JWS: what is taken apart puts together again to the same text, so that no token has a
+ * twin; its header is what jansson reads of it, and asks for nothing that we would have to obey. A
+ * payload is read as jansson reads it, too.
  */
 #include "fuzz.h"
 

@@ -1,5 +1,6 @@
 /*
- * The cookbook of JOSE. A file holds what went into an example and each serialization that came out.
+ * The cookbook of JOSE. A file holds what went into an example, and each serialization that came
+ * out.
  */
 #include "vectors.h"
 

@@ -1,6 +1,6 @@
 /*
- * Wycheproof's signatures. What a group says of its key becomes the material of ours; where it has the
- * key as a JWK, too, importing that must come to the same.
+ * Wycheproof's signatures. What a group says of its key becomes the material of ours; where it has
+ * the key as a JWK, too, importing that must come to the same.
  */
 #include "vectors.h"
 

@@ -56,8 +56,9 @@ void run_wycheproof_hmac(struct lh_crypto *crypto, const json_t *file, struct ta
 void run_wycheproof_siphash(struct lh_crypto *crypto, const json_t *file, struct tally *tally);
 
 /*
- * The examples of RFC 7520, RFC 7797 and RFC 8037 (ietf-jose/cookbook): what is signed with one of our
- * algorithms verifies, everything else is refused; of the keys the public ones of our types import.
+ * The examples of RFC 7520, RFC 7797 and RFC 8037 (ietf-jose/cookbook): what is signed with one of
+ * our algorithms verifies, everything else is refused; of the keys the public ones of our types
+ * import.
  */
 void run_jose_example(struct lh_crypto *crypto, const json_t *file, struct tally *tally);
 void run_jose_key(struct lh_crypto *crypto, const json_t *file, struct tally *tally);

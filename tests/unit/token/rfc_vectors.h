@@ -1,6 +1,6 @@
 /*
- * The examples of the standards as they stand there: keys as JWKs, tokens in compact form. What each
- * test makes of them is its own; most of their payloads are no claims sets of ours.
+ * The examples of the standards as they stand there: keys as JWKs, tokens in compact form. What
+ * each test makes of them is its own; most of their payloads are no claims sets of ours.
  */
 #ifndef LH_TESTS_RFC_VECTORS_H
 #define LH_TESTS_RFC_VECTORS_H
@@ -63,7 +63,7 @@ static const struct rfc_vector rfc_7515_a5 = {
     "."};
 
 /* RFC 7520 §4.1: RS256, with a kid; the key is that of §3.3. */
-static const struct rfc_vector rfc_7520_4_1 = {
+static const struct rfc_vector rfc_7520_rs256 = {
     "RFC 7520 4.1",
     "{\"kty\":\"RSA\",\"kid\":\"bilbo.baggins@hobbiton.example\",\"use\":\"sig\",\"alg\":\"RS256\","
     "\"n\":\"n4EPtAOCc9AlkeQHPzHStgAbgs7bTZLwUBZdR8_KuKPEHLd4rHVTeT-O-"
@@ -88,7 +88,7 @@ static const struct rfc_vector rfc_7520_4_1 = {
     "41Axf_fcIe8u9ipH84ogoree7vjbU5y18kDquDg"};
 
 /* RFC 7520 §4.2: PS384, under the same key. */
-static const struct rfc_vector rfc_7520_4_2 = {
+static const struct rfc_vector rfc_7520_ps384 = {
     "RFC 7520 4.2", NULL,
     "eyJhbGciOiJQUzM4NCIsImtpZCI6ImJpbGJvLmJhZ2dpbnNAaG9iYml0b24uZXhhbXBsZSJ9."
     "SXTigJlzIGEgZGFuZ2Vyb3VzIGJ"
@@ -105,7 +105,7 @@ static const struct rfc_vector rfc_7520_4_2 = {
     "cbH510a6GYmJUAfmWjwZ6oD4ifKo8DYM-X72Eaw"};
 
 /* RFC 7520 §4.3: ES512 on P-521. */
-static const struct rfc_vector rfc_7520_4_3 = {
+static const struct rfc_vector rfc_7520_es512 = {
     "RFC 7520 4.3", NULL,
     "eyJhbGciOiJFUzUxMiIsImtpZCI6ImJpbGJvLmJhZ2dpbnNAaG9iYml0b24uZXhhbXBsZSJ9."
     "SXTigJlzIGEgZGFuZ2Vyb3VzIGJ"
@@ -118,17 +118,18 @@ static const struct rfc_vector rfc_7520_4_3 = {
     "yYjnAMDxXPn7XrT0lw-kvAD890jl8e2puQens_IEKBpHABlsbEPX6sFY8OcGDqoRuBomu9xQ2"};
 
 /* RFC 7520 §4.4: HS256. */
-static const struct rfc_vector rfc_7520_4_4 = {"RFC 7520 4.4", NULL,
-                                               "eyJhbGciOiJIUzI1NiIsImtpZCI6IjAxOGMwYWU1LTRkOWItNDc"
-                                               "xYi1iZmQ2LWVlZjMxNGJjNzAzNyJ9.SXTigJlzIGEgZGFuZ2V"
-                                               "yb3VzIGJ1c2luZXNzLCBGcm9kbywgZ29pbmcgb3V0IHlvdXIgZG"
-                                               "9vci4gWW91IHN0ZXAgb250byB0aGUgcm9hZCwgYW5kIGlmIHl"
-                                               "vdSBkb24ndCBrZWVwIHlvdXIgZmVldCwgdGhlcmXigJlzIG5vIG"
-                                               "tub3dpbmcgd2hlcmUgeW91IG1pZ2h0IGJlIHN3ZXB0IG9mZiB"
-                                               "0by4.s0h6KThzkfBBBkLspW1h84VsJZFTsPPqMDA7g1Md7p0"};
+static const struct rfc_vector rfc_7520_hs256 = {
+    "RFC 7520 4.4", NULL,
+    "eyJhbGciOiJIUzI1NiIsImtpZCI6IjAxOGMwYWU1LTRkOWItNDc"
+    "xYi1iZmQ2LWVlZjMxNGJjNzAzNyJ9.SXTigJlzIGEgZGFuZ2V"
+    "yb3VzIGJ1c2luZXNzLCBGcm9kbywgZ29pbmcgb3V0IHlvdXIgZG"
+    "9vci4gWW91IHN0ZXAgb250byB0aGUgcm9hZCwgYW5kIGlmIHl"
+    "vdSBkb24ndCBrZWVwIHlvdXIgZmVldCwgdGhlcmXigJlzIG5vIG"
+    "tub3dpbmcgd2hlcmUgeW91IG1pZ2h0IGJlIHN3ZXB0IG9mZiB"
+    "0by4.s0h6KThzkfBBBkLspW1h84VsJZFTsPPqMDA7g1Md7p0"};
 
 /* RFC 7520 §4.8: the same payload signed three times, in the JSON serialization. */
-static const char rfc_7520_4_8[] =
+static const char rfc_7520_json[] =
     "{\"payload\":"
     "\"SXTigJlzIGEgZGFuZ2Vyb3VzIGJ1c2luZXNzLCBGcm9kbywgZ29pbmcgb3V0IHlvdXIgZG9vci4gWW91IHN"
     "0ZXAgb250byB0aGUgcm9hZCwgYW5kIGlmIHlvdSBkb24ndCBrZWVwIHlvdXIgZmVldCwgdGhlcmXigJlzIG5vIGtub3dpb"
@@ -154,7 +155,7 @@ static const char rfc_7520_4_8[] =
     "zNyJ9\",\"signature\":\"s0h6KThzkfBBBkLspW1h84VsJZFTsPPqMDA7g1Md7p0\"}]}";
 
 /* RFC 7797 §4.2: "b64" is false, with the payload as it is, and detached. */
-static const char rfc_7797_4_2[] = "eyJhbGciOiJIUzI1NiIsImI2NCI6ZmFsc2UsImNyaXQiOlsiYjY0Il19.."
+static const char rfc_7797_b64[] = "eyJhbGciOiJIUzI1NiIsImI2NCI6ZmFsc2UsImNyaXQiOlsiYjY0Il19.."
                                    "A5dxf2s96_n5FLueVuW1Z_vh161FwXZC4YLPff6dmDY";
 
 /* RFC 8037 appendix A.4 (key: A.2): EdDSA. */

@@ -1,6 +1,7 @@
 /*
- * Each allocation of ours and of OpenSSL fails in turn, through everything this room does. Every call
- * then says so or has done its work: a token that could not be judged is never refused for good.
+ * Each allocation of ours and of OpenSSL fails in turn, through everything this room does. Every
+ * call then says so or has done its work: a token that could not be judged is never refused for
+ * good.
  */
 #include "support/failing_alloc.h"
 #include "support/test.h"

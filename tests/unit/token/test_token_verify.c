@@ -1,6 +1,6 @@
 /*
- * Whose key verifies what: J02 to J04, J10, J11, J14, J20, J21, J23, J31, J37 and J44 of the abuse cases at
- * unit level.
+ * Whose key verifies what: J02, J03, J09 to J11, J14, J20, J21, J31, J32, J37, J41 and J44 of the
+ * abuse cases at unit level.
  */
 #include "token_fixture.h"
 

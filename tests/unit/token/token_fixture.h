@@ -1,6 +1,6 @@
 /*
- * Two tenants with issuers, and somebody who signs whatever a test wants to be signed: right tokens,
- * and all kinds of wrong ones under right signatures.
+ * Two tenants with issuers, and somebody who signs whatever a test wants to be signed: right
+ * tokens, and all kinds of wrong ones under right signatures.
  */
 #ifndef LH_TESTS_TOKEN_FIXTURE_H
 #define LH_TESTS_TOKEN_FIXTURE_H
