@@ -72,7 +72,9 @@ static struct material material_of(lh_slice n, lh_slice e)
     assert_true(material.len <= sizeof(material.bytes));
     material.bytes[0] = (uint8_t)(n.len >> 8);
     material.bytes[1] = (uint8_t)n.len;
-    memcpy(material.bytes + 2, n.ptr, n.len);
+    if (n.len > 0) {
+        memcpy(material.bytes + 2, n.ptr, n.len);
+    }
     if (e.len > 0) {
         memcpy(material.bytes + 2 + n.len, e.ptr, e.len);
     }
