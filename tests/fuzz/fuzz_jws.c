@@ -57,8 +57,9 @@ static void check_jws(lh_slice text)
         LH_CLEANUP(lh_buf_fini) struct lh_buf again = LH_BUF_EMPTY;
         lh_slice header = lh_slice_cut(text, 0, lh_slice_find(text, '.'));
         LH_CLEANUP(lh_json_fini) json_t *value = decode_json(header);
-        FUZZ_CHECK(json_is_object(value));
-        check_header(value, &jws);
+        if (value != NULL) { /* numbers beyond jansson's types are texts to us */
+            check_header(value, &jws);
+        }
         FUZZ_CHECK(lh_is_ok(lh_buf_add(&again, header)));
         FUZZ_CHECK(lh_is_ok(lh_buf_add_u8(&again, '.')));
         add_part(&again, lh_slice_of(jws.payload, jws.payload_len));
@@ -93,7 +94,7 @@ static void check_raw_token(lh_slice text)
         LH_CLEANUP(lh_json_fini)
         json_t *claims = decode_json(lh_slice_cut(behind, 0, lh_slice_find(behind, '.')));
         lh_slice said = LH_SLICE_EMPTY;
-        if (claims != NULL) { /* numbers beyond jansson's types are texts to us */
+        if (claims != NULL) {
             check_text(claims, "iss", lh_raw_token_iss(token, &said), said);
             lh_status status = lh_raw_token_tenant(token, LH_SLICE_LITERAL("tenant_id"), &said);
             check_text(claims, "tenant_id", status, said);
