@@ -5,10 +5,10 @@
 #include "token/verified_cache.h"
 
 #include "base/bug.h"
+#include "base/cache_room.h"
 #include "base/ways.h"
 
 #include <sys/mman.h>
-#include <unistd.h>
 
 #include "base/banned.h"
 
@@ -60,28 +60,19 @@ struct lh_verified_cache {
 
 /* --- Life ------------------------------------------------------------------------------------- */
 
-/* Who somebody is lies here: out of dumps and of forked children. Pages are taken from the system
- * as they are used. */
 static lh_status map_entries(struct lh_verified_cache *cache)
 {
     size_t bytes = lh_ways_slot_count(&cache->ways) * sizeof(struct entry);
-    void *memory = mmap(NULL, bytes, PROT_READ | PROT_WRITE,
-                        MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
-    LH_ENSURE(memory != MAP_FAILED, LH_NO_MEMORY);
-    cache->entries = memory;
+    void *room;
+    LH_TRY(lh_cache_room_map(bytes, &room));
+    cache->entries = room;
     cache->mapped_bytes = bytes;
-    /* Kernels without these still run. */
-    (void)madvise(memory, bytes, MADV_DONTDUMP);
-    (void)madvise(memory, bytes, MADV_WIPEONFORK);
     return lh_ok();
 }
 
 static lh_status make_refusals(struct lh_verified_cache *cache, size_t refusals_max)
 {
-    cache->refusal_count = 1;
-    while (cache->refusal_count < refusals_max) {
-        cache->refusal_count *= 2;
-    }
+    cache->refusal_count = lh_power_of_two_above(refusals_max);
     cache->refusals = calloc(cache->refusal_count, sizeof(*cache->refusals));
     LH_ENSURE(cache->refusals != NULL, LH_NO_MEMORY);
     return lh_ok();

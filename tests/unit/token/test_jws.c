@@ -336,12 +336,13 @@ static void test_jws_read__j30_has_exactly_two_dots(void **state)
         assert_read(lh_slice_from_text(texts[i]), LH_MALFORMED);
     }
     assert_read(LH_SLICE_LITERAL(HEADER "." PAYLOAD "." SIGNATURE), LH_OK);
-    /* Found before anything is decoded: behind so many dots the signature would be too long, too. */
+    /* Found before anything is decoded: behind the dots the signature would be too long as well. */
     static char many[4096] = HEADER "." PAYLOAD ".";
     for (size_t at = strlen(many); at + 2 < sizeof(many); at += 2) {
         memcpy(many + at, "a.", 2);
     }
     assert_read(lh_slice_of(many, strlen(many) - 1), LH_MALFORMED);
+    assert_read(lh_slice_of(many, strlen(many) - 3), LH_MALFORMED);
 }
 
 static void test_jws_read__j30_j47_is_bounded_before_any_work(void **state)
