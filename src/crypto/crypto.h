@@ -18,6 +18,12 @@ struct lh_digest {
     uint8_t bytes[LH_SHA256_BYTES];
 };
 
+/* Whether two digests are equal. Not constant in time: for what is public, not for MACs. */
+static inline bool lh_digest_is_equal(const struct lh_digest *a, const struct lh_digest *b)
+{
+    return lh_slice_is_equal(LH_SLICE_OF(a->bytes), LH_SLICE_OF(b->bytes));
+}
+
 /*
  * Fetches algorithms and prepares contexts. For one thread; make another for another thread;
  * make it after fork.

@@ -10,10 +10,18 @@ size_t lh_raw_token_room_bytes(size_t text_len)
     return sizeof(struct lh_raw_token) + lh_jws_room_bytes(text_len);
 }
 
-lh_status lh_raw_token_read(lh_slice text, void *room, const struct lh_raw_token **out_token)
+lh_status lh_token_text_of(struct lh_crypto *crypto, lh_slice bytes, struct lh_token_text *out_text)
+{
+    out_text->bytes = bytes;
+    return lh_sha256(crypto, bytes, &out_text->digest);
+}
+
+lh_status lh_raw_token_read(const struct lh_token_text *text, void *room,
+                            const struct lh_raw_token **out_token)
 {
     struct lh_raw_token *token = room;
-    LH_TRY(lh_jws_read(text, (uint8_t *)room + sizeof(*token), &token->jws));
+    token->digest = text->digest;
+    LH_TRY(lh_jws_read(text->bytes, (uint8_t *)room + sizeof(*token), &token->jws));
     LH_TRY(lh_json_table_read(&token->claims, token->jws.payload, token->jws.payload_len));
     *out_token = token;
     return lh_ok();

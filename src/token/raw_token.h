@@ -8,6 +8,7 @@
 #include "token/token.h"
 
 struct lh_raw_token {
+    struct lh_digest digest; /* of the text */
     struct lh_raw_jws jws;
     struct lh_json_table claims; /* not verified */
 };

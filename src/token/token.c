@@ -9,12 +9,9 @@
 #include "token/raw_token.h"
 #include "token/verified_cache.h"
 
-#include "base/banned.h"
+#include "base/bug.h"
 
-lh_status lh_token_digest(struct lh_crypto *crypto, lh_slice text, struct lh_digest *out_digest)
-{
-    return lh_sha256(crypto, text, out_digest);
-}
+#include "base/banned.h"
 
 lh_status lh_verify_key_print(struct lh_crypto *crypto, const struct lh_verify_key *key,
                               struct lh_digest *out_print)
@@ -74,10 +71,12 @@ lh_status lh_token_verify(const struct lh_token_verifier *verifier,
     const struct lh_verify_key *key;
     struct lh_digest print;
     struct lh_verified_token token;
+    LH_BUG_IF(!lh_digest_is_equal(&raw->digest, &question->text.digest));
     LH_TRY(find_key(question, raw, &issuer, &key));
     LH_TRY(lh_verify_key_print(verifier->crypto, key, &print));
     LH_TRY(verify_signature(verifier, question, raw, key, &print));
     LH_TRY(lh_claims_judge(raw, question->tenant, issuer, question->now_ms, &token));
+    token.digest = raw->digest;
     token.key_print = print;
     token.key_until_ms = key->until_ms;
     *out_token = token;

@@ -31,6 +31,16 @@
 
 /* --- As sent ---------------------------------------------------------------------------------- */
 
+/* A text and what it is known by to caches: always together, so that neither stands for another. */
+struct lh_token_text {
+    lh_slice bytes; /* borrowed */
+    struct lh_digest digest;
+};
+
+/* Takes the digest of a text, which is borrowed for the life of out_text. Errors: CRYPTO. */
+LH_MUST_USE lh_status lh_token_text_of(struct lh_crypto *crypto, lh_slice bytes,
+                                       struct lh_token_text *out_text);
+
 /* A token of which nothing is verified. */
 struct lh_raw_token;
 
@@ -39,11 +49,11 @@ size_t lh_raw_token_room_bytes(size_t text_len);
 
 /*
  * Reads a token: the JWS, and its payload as a JSON object.
- * text  borrowed for the life of *out_token.
- * room  lh_raw_token_room_bytes(text.len) bytes, borrowed likewise; *out_token lies in it.
+ * text  its bytes are borrowed for the life of *out_token.
+ * room  lh_raw_token_room_bytes(text->bytes.len) bytes, borrowed likewise; *out_token lies in it.
  * Errors: TOO_LARGE, MALFORMED.
  */
-LH_MUST_USE lh_status lh_raw_token_read(lh_slice text, void *room,
+LH_MUST_USE lh_status lh_raw_token_read(const struct lh_token_text *text, void *room,
                                         const struct lh_raw_token **out_token);
 
 /* The algorithm that the header names. */
@@ -90,6 +100,7 @@ struct lh_verified_token {
     uint64_t begins_ms;            /* iat and nbf, less the skew */
     uint64_t ends_ms;              /* exp and the skew: the last moment at which it is valid */
     uint64_t skew_ms;
+    struct lh_digest digest;    /* of the whole text */
     uint64_t generation;        /* of the issuer's rows */
     struct lh_digest key_print; /* lh_verify_key_print of the key under which it holds */
     uint64_t key_until_ms;      /* of that key; 0 = open */
@@ -108,15 +119,11 @@ struct lh_token_verifier {
 /* What is asked about a token. */
 struct lh_token_question {
     const struct lh_tenant *tenant; /* the only one whose issuers count */
-    struct lh_digest digest;        /* lh_token_digest of the whole text */
-    uint64_t tenant_counter;        /* present values of the change counters */
+    struct lh_token_text text;
+    uint64_t tenant_counter; /* present values of the change counters */
     uint64_t platform_counter;
     uint64_t now_ms; /* session time */
 };
-
-/* The digest by which a token is known to caches. Errors: CRYPTO. */
-LH_MUST_USE lh_status lh_token_digest(struct lh_crypto *crypto, lh_slice text,
-                                      struct lh_digest *out_digest);
 
 /*
  * What tells a verifying key from every other: SHA-256 of algorithm and material.
@@ -129,7 +136,7 @@ LH_MUST_USE lh_status lh_verify_key_print(struct lh_crypto *crypto, const struct
  * Verifies a token for a tenant. In this order: its iss is exactly one of the tenant's issuers; its
  * kid is one of that issuer's keys; that key's algorithm is the header's; the signature holds;
  * then the claims: type, subject and id, that the issuer means this tenant, times.
- * raw        read from the text of which question->digest is.
+ * raw        read from the question's text; any other is a bug.
  * out_token  views into raw's room.
  * Errors: ABSENT (no such issuer, no such key), MISMATCH (another algorithm), BAD_SIGNATURE,
  * MALFORMED (a claim is missing or of another type), TOO_LARGE (more texts than a list holds),

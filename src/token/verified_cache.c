@@ -141,7 +141,7 @@ void lh_verified_cache_free(struct lh_verified_cache *cache)
 
 static struct text_id id_of(const struct lh_token_question *question)
 {
-    return (struct text_id){question->tenant->uid, question->digest};
+    return (struct text_id){question->tenant->uid, question->text.digest};
 }
 
 static uint64_t hash_of(const struct lh_verified_cache *cache, const struct text_id *id)
@@ -244,8 +244,7 @@ bool lh_verified_cache_has_proof(struct lh_verified_cache *cache,
     struct text_id id = id_of(question);
     size_t slot;
     const struct entry *entry = find_entry(cache, &id, hash_of(cache, &id), &slot);
-    bool has_proof = entry != NULL && lh_slice_is_equal(LH_SLICE_OF(entry->token.key_print.bytes),
-                                                        LH_SLICE_OF(key_print->bytes));
+    bool has_proof = entry != NULL && lh_digest_is_equal(&entry->token.key_print, key_print);
     cache->counts.proof_hits += has_proof;
     return has_proof;
 }
@@ -271,6 +270,7 @@ void lh_verified_cache_fill(struct lh_verified_cache *cache,
                             const struct lh_verified_token **out_token)
 {
     LH_MAGIC_CHECK(cache, VERIFIED_CACHE_MAGIC);
+    LH_BUG_IF(!lh_digest_is_equal(&token->digest, &question->text.digest));
     *out_token = NULL;
     struct text_id id = id_of(question);
     uint64_t hash = hash_of(cache, &id);

@@ -73,6 +73,7 @@ bool lh_verified_cache_has_proof(struct lh_verified_cache *cache,
 /*
  * Remembers a token as lh_token_verify made it for this question; copies it. The counters that
  * count are those in the tenant's snapshot, noted before it was read.
+ * token      of the question's text (any other is a bug), and not from a cache.
  * out_token  the entry, or NULL when it was not taken (more texts than an entry holds).
  */
 void lh_verified_cache_fill(struct lh_verified_cache *cache,

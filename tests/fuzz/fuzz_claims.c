@@ -140,9 +140,10 @@ int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t len)
     struct lh_issuer issuer;
     struct lh_tenant acme;
     struct lh_verified_token token;
+    struct lh_token_text sent = {.bytes = lh_buf_view(&text)};
     make_issuer(bytes[0], &issuer);
     make_tenant("acme", &acme);
-    if (lh_is_ok(lh_raw_token_read(lh_buf_view(&text), room, &raw))) {
+    if (lh_is_ok(lh_raw_token_read(&sent, room, &raw))) {
         lh_status status = lh_claims_judge(raw, &acme, &issuer, NOW, &token);
         FUZZ_CHECK(lh_is_ok(status) || lh_status_class(status) == LH_CLASS_DENY);
         if (lh_is_ok(status)) {

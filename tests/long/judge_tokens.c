@@ -74,10 +74,10 @@ static void judge_token(struct judge *judge, lh_slice text)
     struct lh_verified_token token = {.sub = LH_SLICE_EMPTY};
     const struct lh_raw_token *raw;
     void *room = malloc(lh_raw_token_room_bytes(text.len));
-    if (room == NULL || !lh_is_ok(lh_token_digest(judge->crypto, text, &question.digest))) {
+    if (room == NULL || !lh_is_ok(lh_token_text_of(judge->crypto, text, &question.text))) {
         die("no memory");
     }
-    lh_status status = lh_raw_token_read(text, room, &raw);
+    lh_status status = lh_raw_token_read(&question.text, room, &raw);
     if (lh_is_ok(status)) {
         status = lh_token_verify(&judge->verifier, &question, raw, &token);
     }

@@ -111,9 +111,9 @@ static lh_status verify_token(struct round *round)
     const struct lh_raw_token *raw;
     struct lh_verified_token token;
     const struct lh_verified_token *kept;
-    LH_TRY(lh_token_digest(round->crypto, lh_buf_view(&round->text), &question.digest));
+    LH_TRY(lh_token_text_of(round->crypto, lh_buf_view(&round->text), &question.text));
     assert_true(lh_raw_token_room_bytes(round->text.len) <= sizeof(room));
-    assert_ok(lh_raw_token_read(lh_buf_view(&round->text), room, &raw)); /* needs no memory */
+    assert_ok(lh_raw_token_read(&question.text, room, &raw)); /* needs no memory */
     LH_TRY(lh_token_verify(&verifier, &question, raw, &token));
     lh_verified_cache_fill(round->cache, &question, &token, &kept);
     assert_ok(lh_verified_cache_find(round->cache, &question, &kept)); /* nor does a look-up */

@@ -1,6 +1,8 @@
 /*
  * Tokens that are remembered: J45 and J46 of the abuse cases at unit level.
  */
+#include "support/child.h"
+
 #include "token_fixture.h"
 
 #define TOKENS   64
@@ -254,6 +256,51 @@ static void test_token_verify__a_proof_is_worth_nothing_for_another_tenant(void 
     assert_int_equal(proof_hits(), 0);
 }
 
+/* A token and a question about another text. */
+struct mix_up {
+    const struct world *world;
+    const struct text *asked;
+};
+
+static void verify_mixed_up(void *context)
+{
+    const struct mix_up *mix_up = context;
+    const struct world *world = mix_up->world;
+    struct lh_token_question sent = ask(world, &world->acme, text_view(&text), NOW);
+    struct lh_token_question question = ask(world, &world->acme, text_view(mix_up->asked), NOW);
+    const struct lh_raw_token *raw;
+    struct lh_verified_token token;
+    void *room = malloc(lh_raw_token_room_bytes(text.len));
+    assert_ok(lh_raw_token_read(&sent.text, room, &raw));
+    (void)lh_is_ok(lh_token_verify(&world->verifier, &question, raw, &token));
+    free(room);
+}
+
+static void fill_mixed_up(void *context)
+{
+    const struct mix_up *mix_up = context;
+    const struct world *world = mix_up->world;
+    struct lh_token_question question = ask(world, &world->acme, text_view(mix_up->asked), NOW);
+    struct lh_verified_token token;
+    const struct lh_verified_token *kept;
+    assert_ok(verify_at(world, &world->acme, text_view(&text), NOW, &token));
+    lh_verified_cache_fill(cache, &question, &token, &kept);
+}
+
+static void test_verified_cache__one_text_under_anothers_digest_is_a_bug(void **state)
+{
+    static struct text other;
+    struct mix_up mix_up = {*state, &other};
+    sign_claims(mix_up.world, ES256, NULL, 0, &other);
+    void (*const parts[])(void *context) = {verify_mixed_up, fill_mixed_up};
+    for (size_t i = 0; i < 2; i++) {
+        mix_up.asked = &other;
+        assert_aborts(parts[i], &mix_up);
+        mix_up.asked = &text;
+        assert_int_equal(child_run(parts[i], &mix_up), 0);
+    }
+}
+
 /* --- Refusals --------------------------------------------------------------------------------- */
 
 static void assert_refusal(const struct lh_token_question *question, enum lh_code expected)
@@ -317,7 +364,7 @@ static void test_verified_cache__refusals_push_no_token_out(void **state)
     struct lh_token_question question = ask(world, &world->acme, text_view(&text), NOW);
     struct lh_token_question junk = question;
     for (uint32_t i = 0; i < 10000; i++) {
-        memcpy(junk.digest.bytes, &i, sizeof(i));
+        memcpy(junk.text.digest.bytes, &i, sizeof(i));
         lh_verified_cache_refuse(cache, &junk, lh_status_of(LH_BAD_SIGNATURE));
     }
     assert_refusal(&junk, LH_BAD_SIGNATURE);
@@ -336,7 +383,8 @@ static void test_verified_cache__the_token_used_longest_ago_makes_room(void **st
     struct lh_token_question filler = question;
     lh_verified_cache_fill(cache, &question, &token, &kept);
     for (uint32_t i = 0; i < 20 * TOKENS; i++) {
-        memcpy(filler.digest.bytes, &i, sizeof(i));
+        memcpy(filler.text.digest.bytes, &i, sizeof(i));
+        token.digest = filler.text.digest;
         lh_verified_cache_fill(cache, &filler, &token, &kept);
         assert_non_null(kept);
         if (i % 4 == 0) {
@@ -457,6 +505,7 @@ int main(void)
         EACH(test_token_verify__a_signature_that_held_is_not_computed_again),
         EACH(test_token_verify__a_proof_is_worth_nothing_for_another_key),
         EACH(test_token_verify__a_proof_is_worth_nothing_for_another_tenant),
+        EACH(test_verified_cache__one_text_under_anothers_digest_is_a_bug),
         EACH(test_verified_cache__remembers_a_refusal_for_two_seconds),
         EACH(test_verified_cache__a_refusal_stands_only_while_nothing_changes),
         EACH(test_verified_cache__what_could_not_be_judged_is_no_refusal),

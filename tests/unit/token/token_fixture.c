@@ -282,7 +282,7 @@ struct lh_token_question ask(const struct world *world, const struct lh_tenant *
                                          .tenant_counter = tenant->counter,
                                          .platform_counter = tenant->platform_counter,
                                          .now_ms = now_ms};
-    assert_ok(lh_token_digest(world->crypto, text, &question.digest));
+    assert_ok(lh_token_text_of(world->crypto, text, &question.text));
     return question;
 }
 
@@ -296,7 +296,7 @@ lh_status verify_at(const struct world *world, const struct lh_tenant *tenant, l
     room = malloc(lh_raw_token_room_bytes(text.len));
     assert_non_null(room);
     struct lh_token_question question = ask(world, tenant, text, now_ms);
-    LH_TRY(lh_raw_token_read(text, room, &raw));
+    LH_TRY(lh_raw_token_read(&question.text, room, &raw));
     return lh_token_verify(&world->verifier, &question, raw, out_token);
 }
 
