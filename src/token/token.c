@@ -41,7 +41,7 @@ static lh_status find_key(const struct lh_token_question *question, const struct
 }
 
 /* A signature that held under this very key holds still. */
-static bool is_proved(const struct lh_token_verifier *verifier,
+static bool has_proof(const struct lh_token_verifier *verifier,
                       const struct lh_token_question *question, const struct lh_digest *print)
 {
     return verifier->cache != NULL && lh_verified_cache_has_proof(verifier->cache, question, print);
@@ -52,7 +52,8 @@ static lh_status verify_signature(const struct lh_token_verifier *verifier,
                                   const struct lh_raw_token *raw, const struct lh_verify_key *row,
                                   const struct lh_digest *print)
 {
-    if (is_proved(verifier, question, print)) {
+    if (has_proof(verifier, question, print)) {
+        lh_verified_cache_count_proof(verifier->cache);
         return lh_ok();
     }
     struct lh_public_key *key;
@@ -81,6 +82,17 @@ lh_status lh_token_verify(const struct lh_token_verifier *verifier,
     token.key_until_ms = key->until_ms;
     *out_token = token;
     return lh_ok();
+}
+
+bool lh_token_is_proved(const struct lh_token_verifier *verifier,
+                        const struct lh_token_question *question, const struct lh_raw_token *raw)
+{
+    const struct lh_issuer *issuer;
+    const struct lh_verify_key *key;
+    struct lh_digest print;
+    return lh_is_ok(find_key(question, raw, &issuer, &key)) &&
+           lh_is_ok(lh_verify_key_print(verifier->crypto, key, &print)) &&
+           has_proof(verifier, question, &print);
 }
 
 /* --- Asked for each request ------------------------------------------------------------------- */

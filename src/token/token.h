@@ -5,6 +5,9 @@
  *
  * Verifying asks no store. What is judged for each request anew is not part of it: audience, kind,
  * scope, epochs, and whether a session goes on.
+ *
+ * A request: take the text's digest; ask the cache for the token (token/verified_cache.h), then for
+ * a refusal; read the raw token; unless it is proved, ask the budgets; verify; fill or refuse.
  */
 #ifndef LH_TOKEN_TOKEN_H
 #define LH_TOKEN_TOKEN_H
@@ -147,6 +150,13 @@ LH_MUST_USE lh_status lh_token_verify(const struct lh_token_verifier *verifier,
                                       const struct lh_token_question *question,
                                       const struct lh_raw_token *raw,
                                       struct lh_verified_token *out_token);
+
+/*
+ * Whether lh_token_verify would take the signature as proved: for who asks a budget before each
+ * signature that has to be computed. False whenever it cannot be told.
+ */
+bool lh_token_is_proved(const struct lh_token_verifier *verifier,
+                        const struct lh_token_question *question, const struct lh_raw_token *raw);
 
 /* Whether the token is for one of these audiences (exact bytes); none is meant by an empty list. */
 bool lh_token_is_for(const struct lh_verified_token *token, const lh_slice *audiences,

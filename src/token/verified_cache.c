@@ -182,7 +182,7 @@ static bool is_valid(const struct lh_verified_token *token,
 }
 
 /* The entry of a text, or NULL. */
-static struct entry *find_entry(struct lh_verified_cache *cache, const struct text_id *id,
+static struct entry *find_entry(const struct lh_verified_cache *cache, const struct text_id *id,
                                 uint64_t hash, size_t *out_slot)
 {
     size_t slot = lh_ways_next(&cache->ways, hash, LH_WAYS_NONE);
@@ -236,7 +236,7 @@ lh_status lh_verified_cache_find_refusal(struct lh_verified_cache *cache,
     return lh_ok();
 }
 
-bool lh_verified_cache_has_proof(struct lh_verified_cache *cache,
+bool lh_verified_cache_has_proof(const struct lh_verified_cache *cache,
                                  const struct lh_token_question *question,
                                  const struct lh_digest *key_print)
 {
@@ -244,9 +244,13 @@ bool lh_verified_cache_has_proof(struct lh_verified_cache *cache,
     struct text_id id = id_of(question);
     size_t slot;
     const struct entry *entry = find_entry(cache, &id, hash_of(cache, &id), &slot);
-    bool has_proof = entry != NULL && lh_digest_is_equal(&entry->token.key_print, key_print);
-    cache->counts.proof_hits += has_proof;
-    return has_proof;
+    return entry != NULL && lh_digest_is_equal(&entry->token.key_print, key_print);
+}
+
+void lh_verified_cache_count_proof(struct lh_verified_cache *cache)
+{
+    LH_MAGIC_CHECK(cache, VERIFIED_CACHE_MAGIC);
+    cache->counts.proof_hits++;
 }
 
 /* --- Filling ---------------------------------------------------------------------------------- */

@@ -66,9 +66,11 @@ LH_MUST_USE lh_status lh_verified_cache_find_refusal(struct lh_verified_cache *c
  * Whether the signature of the text has held for the tenant, under the key of this print: whatever
  * has changed since, that has not.
  */
-bool lh_verified_cache_has_proof(struct lh_verified_cache *cache,
+bool lh_verified_cache_has_proof(const struct lh_verified_cache *cache,
                                  const struct lh_token_question *question,
                                  const struct lh_digest *key_print);
+/* Notes that a signature was not computed again. */
+void lh_verified_cache_count_proof(struct lh_verified_cache *cache);
 
 /*
  * Remembers a token as lh_token_verify made it for this question; copies it. The counters that

@@ -1,49 +1,7 @@
 /*
  * Tokens that are remembered: J45 and J46 of the abuse cases at unit level.
  */
-#include "support/child.h"
-
-#include "token_fixture.h"
-
-#define TOKENS   64
-#define REFUSALS 64
-
-static struct lh_verified_cache *cache;
-static struct text text;
-
-static int set_up(void **state)
-{
-    struct lh_verified_cache_options options = {
-        .tokens_max = TOKENS, .refusals_max = REFUSALS, .hash_key = {{4}}};
-    struct world *world = *state;
-    (void)reset_world(state);
-    if (!lh_is_ok(lh_verified_cache_new(&options, &cache))) {
-        return -1;
-    }
-    world->verifier.cache = cache;
-    sign_claims(world, ES256, NULL, 0, &text);
-    return 0;
-}
-
-static int tear_down(void **state)
-{
-    struct world *world = *state;
-    world->verifier.cache = NULL;
-    lh_verified_cache_free(cache);
-    return 0;
-}
-
-/* Verifies a text at NOW and remembers it. */
-static const struct lh_verified_token *
-fill(const struct world *world, const struct lh_tenant *tenant, const struct text *source)
-{
-    struct lh_verified_token token;
-    const struct lh_verified_token *kept;
-    struct lh_token_question question = ask(world, tenant, text_view(source), NOW);
-    assert_ok(verify_at(world, tenant, text_view(source), NOW, &token));
-    lh_verified_cache_fill(cache, &question, &token, &kept);
-    return kept;
-}
+#include "verified_fixture.h"
 
 static void assert_found(const struct lh_token_question *question, enum lh_code expected)
 {
@@ -209,96 +167,6 @@ static void test_verified_cache__j46_rows_of_another_generation_are_asked_again(
     assert_found(&question, LH_OK);
     world->acme.issuer_count = 1; /* the issuer is gone */
     assert_found(&question, LH_ABSENT);
-}
-
-/* --- Proofs ----------------------------------------------------------------------------------- */
-
-static uint64_t proof_hits(void)
-{
-    struct lh_verified_cache_counts counts;
-    lh_verified_cache_read_counts(cache, &counts);
-    return counts.proof_hits;
-}
-
-static void test_token_verify__a_signature_that_held_is_not_computed_again(void **state)
-{
-    struct world *world = *state;
-    struct lh_verified_token token;
-    assert_non_null(fill(world, &world->acme, &text));
-    assert_int_equal(proof_hits(), 0);
-    world->acme.counter++; /* whatever has changed */
-    assert_ok(verify_at(world, &world->acme, text_view(&text), NOW + 60000, &token));
-    assert_int_equal(proof_hits(), 1);
-    /* The rest is judged as ever. */
-    assert_status(verify_at(world, &world->acme, text_view(&text), NOW + 630001, &token),
-                  LH_EXPIRED);
-    world->acme_issuers[1].bind_value = LH_SLICE_LITERAL("other");
-    assert_status(verify_at(world, &world->acme, text_view(&text), NOW, &token), LH_WRONG_TENANT);
-}
-
-static void test_token_verify__a_proof_is_worth_nothing_for_another_key(void **state)
-{
-    struct world *world = *state;
-    assert_non_null(fill(world, &world->acme, &text));
-    world->foreign_keys[ES256].material = world->own_key.material; /* the same kid */
-    assert_status(verify(world, &text), LH_BAD_SIGNATURE);
-    world->acme_issuers[1].key_count = 0;
-    assert_status(verify(world, &text), LH_ABSENT);
-    assert_int_equal(proof_hits(), 0);
-}
-
-static void test_token_verify__a_proof_is_worth_nothing_for_another_tenant(void **state)
-{
-    struct world *world = *state;
-    struct lh_verified_token token;
-    assert_non_null(fill(world, &world->acme, &text));
-    assert_status(verify_at(world, &world->globex, text_view(&text), NOW, &token), LH_WRONG_TENANT);
-    assert_int_equal(proof_hits(), 0);
-}
-
-/* A token and a question about another text. */
-struct mix_up {
-    const struct world *world;
-    const struct text *asked;
-};
-
-static void verify_mixed_up(void *context)
-{
-    const struct mix_up *mix_up = context;
-    const struct world *world = mix_up->world;
-    struct lh_token_question sent = ask(world, &world->acme, text_view(&text), NOW);
-    struct lh_token_question question = ask(world, &world->acme, text_view(mix_up->asked), NOW);
-    const struct lh_raw_token *raw;
-    struct lh_verified_token token;
-    void *room = malloc(lh_raw_token_room_bytes(text.len));
-    assert_ok(lh_raw_token_read(&sent.text, room, &raw));
-    (void)lh_is_ok(lh_token_verify(&world->verifier, &question, raw, &token));
-    free(room);
-}
-
-static void fill_mixed_up(void *context)
-{
-    const struct mix_up *mix_up = context;
-    const struct world *world = mix_up->world;
-    struct lh_token_question question = ask(world, &world->acme, text_view(mix_up->asked), NOW);
-    struct lh_verified_token token;
-    const struct lh_verified_token *kept;
-    assert_ok(verify_at(world, &world->acme, text_view(&text), NOW, &token));
-    lh_verified_cache_fill(cache, &question, &token, &kept);
-}
-
-static void test_verified_cache__one_text_under_anothers_digest_is_a_bug(void **state)
-{
-    static struct text other;
-    struct mix_up mix_up = {*state, &other};
-    sign_claims(mix_up.world, ES256, NULL, 0, &other);
-    void (*const parts[])(void *context) = {verify_mixed_up, fill_mixed_up};
-    for (size_t i = 0; i < 2; i++) {
-        mix_up.asked = &other;
-        assert_aborts(parts[i], &mix_up);
-        mix_up.asked = &text;
-        assert_int_equal(child_run(parts[i], &mix_up), 0);
-    }
 }
 
 /* --- Refusals --------------------------------------------------------------------------------- */
@@ -488,8 +356,6 @@ static void test_verified_token_copy__needs_as_many_bytes_as_the_texts(void **st
     assert_int_equal(copy.ends_ms, token.ends_ms);
 }
 
-#define EACH(test) cmocka_unit_test_setup_teardown(test, set_up, tear_down)
-
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -502,10 +368,6 @@ int main(void)
         EACH(test_verified_cache__j46_a_token_ends_when_it_ends),
         EACH(test_verified_cache__j46_a_key_ends_when_it_ends),
         EACH(test_verified_cache__j46_rows_of_another_generation_are_asked_again),
-        EACH(test_token_verify__a_signature_that_held_is_not_computed_again),
-        EACH(test_token_verify__a_proof_is_worth_nothing_for_another_key),
-        EACH(test_token_verify__a_proof_is_worth_nothing_for_another_tenant),
-        EACH(test_verified_cache__one_text_under_anothers_digest_is_a_bug),
         EACH(test_verified_cache__remembers_a_refusal_for_two_seconds),
         EACH(test_verified_cache__a_refusal_stands_only_while_nothing_changes),
         EACH(test_verified_cache__what_could_not_be_judged_is_no_refusal),
