@@ -1,6 +1,6 @@
 /*
- * base64url and base32. Decoding is canonical: the one text that writing makes is the only one
- * that reads back, so that a value cannot have a twin that compares unequal.
+ * base64url, base64 and base32. Decoding is canonical: the one text that writing makes is the only
+ * one that reads back, so that a value cannot have a twin that compares unequal.
  */
 #include "codec/base64url.h"
 
@@ -22,6 +22,16 @@ static const uint8_t base64url_digits[256] = {
     ['o'] = 41, ['p'] = 42, ['q'] = 43, ['r'] = 44, ['s'] = 45, ['t'] = 46, ['u'] = 47, ['v'] = 48,
     ['w'] = 49, ['x'] = 50, ['y'] = 51, ['z'] = 52, ['0'] = 53, ['1'] = 54, ['2'] = 55, ['3'] = 56,
     ['4'] = 57, ['5'] = 58, ['6'] = 59, ['7'] = 60, ['8'] = 61, ['9'] = 62, ['-'] = 63, ['_'] = 64,
+};
+static const uint8_t base64_digits[256] = {
+    ['A'] = 1,  ['B'] = 2,  ['C'] = 3,  ['D'] = 4,  ['E'] = 5,  ['F'] = 6,  ['G'] = 7,  ['H'] = 8,
+    ['I'] = 9,  ['J'] = 10, ['K'] = 11, ['L'] = 12, ['M'] = 13, ['N'] = 14, ['O'] = 15, ['P'] = 16,
+    ['Q'] = 17, ['R'] = 18, ['S'] = 19, ['T'] = 20, ['U'] = 21, ['V'] = 22, ['W'] = 23, ['X'] = 24,
+    ['Y'] = 25, ['Z'] = 26, ['a'] = 27, ['b'] = 28, ['c'] = 29, ['d'] = 30, ['e'] = 31, ['f'] = 32,
+    ['g'] = 33, ['h'] = 34, ['i'] = 35, ['j'] = 36, ['k'] = 37, ['l'] = 38, ['m'] = 39, ['n'] = 40,
+    ['o'] = 41, ['p'] = 42, ['q'] = 43, ['r'] = 44, ['s'] = 45, ['t'] = 46, ['u'] = 47, ['v'] = 48,
+    ['w'] = 49, ['x'] = 50, ['y'] = 51, ['z'] = 52, ['0'] = 53, ['1'] = 54, ['2'] = 55, ['3'] = 56,
+    ['4'] = 57, ['5'] = 58, ['6'] = 59, ['7'] = 60, ['8'] = 61, ['9'] = 62, ['+'] = 63, ['/'] = 64,
 };
 static const uint8_t base32_digits[256] = {
     ['a'] = 1,  ['b'] = 2,  ['c'] = 3,  ['d'] = 4,  ['e'] = 5,  ['f'] = 6,  ['g'] = 7,  ['h'] = 8,
@@ -69,14 +79,15 @@ lh_status lh_base64url_add(struct lh_buf *out, lh_slice bytes)
 }
 
 /* Decodes groups of four; returns bits of NO_DIGIT_BITS if a character was none. */
-static unsigned decode_groups(const uint8_t *text, size_t groups, uint8_t *out)
+static unsigned decode_groups(const uint8_t digits[256], const uint8_t *text, size_t groups,
+                              uint8_t *out)
 {
     unsigned seen = 0;
     for (size_t i = 0; i < groups; i++, text += 4, out += 3) {
-        unsigned a = digit_of(base64url_digits, text[0]);
-        unsigned b = digit_of(base64url_digits, text[1]);
-        unsigned c = digit_of(base64url_digits, text[2]);
-        unsigned d = digit_of(base64url_digits, text[3]);
+        unsigned a = digit_of(digits, text[0]);
+        unsigned b = digit_of(digits, text[1]);
+        unsigned c = digit_of(digits, text[2]);
+        unsigned d = digit_of(digits, text[3]);
         seen |= a | b | c | d;
         out[0] = (uint8_t)(a << 2 | b >> 4);
         out[1] = (uint8_t)(b << 4 | c >> 2);
@@ -87,11 +98,12 @@ static unsigned decode_groups(const uint8_t *text, size_t groups, uint8_t *out)
 
 /* Decodes the last two or three characters; returns not 0 if they are no digits or the bits that
    no byte takes (RFC 4648 §3.5) are set. */
-static unsigned decode_tail(const uint8_t *text, size_t len, uint8_t *out)
+static unsigned decode_tail(const uint8_t digits[256], const uint8_t *text, size_t len,
+                            uint8_t *out)
 {
-    unsigned a = digit_of(base64url_digits, text[0]);
-    unsigned b = digit_of(base64url_digits, text[1]);
-    unsigned c = len == 3 ? digit_of(base64url_digits, text[2]) : 0;
+    unsigned a = digit_of(digits, text[0]);
+    unsigned b = digit_of(digits, text[1]);
+    unsigned c = len == 3 ? digit_of(digits, text[2]) : 0;
     unsigned slack = len == 3 ? c & 0x03U : b & 0x0fU;
     out[0] = (uint8_t)(a << 2 | b >> 4);
     if (len == 3) {
@@ -100,16 +112,18 @@ static unsigned decode_tail(const uint8_t *text, size_t len, uint8_t *out)
     return ((a | b | c) & NO_DIGIT_BITS) | slack;
 }
 
-lh_status lh_base64url_decode(lh_slice text, uint8_t *out_bytes, size_t max_bytes, size_t *out_len)
+/* Decodes a text without padding. */
+static lh_status decode_text(const uint8_t digits[256], lh_slice text, uint8_t *out_bytes,
+                             size_t max_bytes, size_t *out_len)
 {
     size_t groups = text.len / 4;
     size_t tail = text.len % 4;
     LH_ENSURE(tail != 1, LH_MALFORMED);
     size_t len = groups * 3 + (tail == 0 ? 0 : tail - 1);
     LH_ENSURE(len <= max_bytes, LH_TOO_LARGE);
-    unsigned bad = decode_groups(text.ptr, groups, out_bytes);
+    unsigned bad = decode_groups(digits, text.ptr, groups, out_bytes);
     if (tail > 0) {
-        bad |= decode_tail(text.ptr + groups * 4, tail, out_bytes + groups * 3);
+        bad |= decode_tail(digits, text.ptr + groups * 4, tail, out_bytes + groups * 3);
     }
     if (bad != 0) {
         lh_wipe(out_bytes, len);
@@ -117,6 +131,20 @@ lh_status lh_base64url_decode(lh_slice text, uint8_t *out_bytes, size_t max_byte
     }
     *out_len = len;
     return lh_ok();
+}
+
+lh_status lh_base64url_decode(lh_slice text, uint8_t *out_bytes, size_t max_bytes, size_t *out_len)
+{
+    return decode_text(base64url_digits, text, out_bytes, max_bytes, out_len);
+}
+
+lh_status lh_base64_decode(lh_slice text, uint8_t *out_bytes, size_t max_bytes, size_t *out_len)
+{
+    LH_ENSURE(text.len % 4 == 0, LH_MALFORMED);
+    for (unsigned padding = 0; padding < 2 && text.len > 0; padding++) {
+        text.len -= text.ptr[text.len - 1] == '=';
+    }
+    return decode_text(base64_digits, text, out_bytes, max_bytes, out_len);
 }
 
 /* Five bytes are eight characters. */

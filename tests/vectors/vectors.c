@@ -23,6 +23,10 @@ static const struct collection collections[] = {
     {"wycheproof/hmac_sha256_test.json", run_wycheproof_hmac, NULL},
     {"wycheproof/siphash_2_4_test.json", run_wycheproof_siphash, NULL},
     {"c2sp/xaes-256-gcm.json", run_c2sp_xaes, NULL},
+    {"structured-field-tests/schema/", NULL, "schemas of the cases"},
+    {"structured-field-tests/serialisation-tests/", NULL,
+     "we write nothing but what was read: there are no values to refuse"},
+    {"structured-field-tests/", run_structured_fields, NULL},
     {"blns/blns.json", run_naughty_strings, NULL},
     {"blns/blns.base64.json", NULL, "the same strings as blns.json"},
     {"wycheproof/aes_gcm_test.json", NULL,
@@ -106,7 +110,7 @@ static const struct collection *find_collection(const char *path)
 static void run_file(const struct collection *collection, const char *path, const char *name)
 {
     json_error_t error;
-    json_t *file = json_load_file(path, JSON_REJECT_DUPLICATES, &error);
+    json_t *file = json_load_file(path, JSON_REJECT_DUPLICATES | JSON_ALLOW_NUL, &error);
     if (file == NULL) {
         die(error.text, path);
     }

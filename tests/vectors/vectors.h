@@ -66,6 +66,9 @@ void run_jose_key(struct lh_crypto *crypto, const json_t *file, struct tally *ta
 /* The vectors of the XAES-256-GCM specification (C2SP/C2SP), with both accumulated hashes. */
 void run_c2sp_xaes(struct lh_crypto *crypto, const json_t *file, struct tally *tally);
 
+/* The HTTP working group's cases (httpwg/structured-field-tests). */
+void run_structured_fields(struct lh_crypto *crypto, const json_t *file, struct tally *tally);
+
 /* The big list of naughty strings (minimaxir/big-list-of-naughty-strings) through our codecs. */
 void run_naughty_strings(struct lh_crypto *crypto, const json_t *file, struct tally *tally);
 

@@ -207,6 +207,81 @@ static void test_base64url_decode__refuses_what_others_let_pass(void **state)
     }
 }
 
+/* --- base64 ----------------------------------------------------------------------------------- */
+
+static void test_base64_decode__matches_rfc_4648(void **state)
+{
+    (void)state;
+    static const char *const rows[][2] = {
+        {"", ""},
+        {"Zg==", "f"},
+        {"Zm8=", "fo"},
+        {"Zm9v", "foo"},
+        {"Zm9vYg==", "foob"},
+        {"Zm9vYmE=", "fooba"},
+        {"Zm9vYmFy", "foobar"},
+        {"+/+/", "\xfb\xff\xbf"},
+    };
+    for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+        assert_decodes(lh_base64_decode, rows[i][0], rows[i][1]);
+    }
+}
+
+static void test_base64_decode__is_base64url_with_another_alphabet_and_padding(void **state)
+{
+    (void)state;
+    for (unsigned value = 0; value < 65536; value++) {
+        uint8_t bytes[2] = {(uint8_t)(value >> 8), (uint8_t)value};
+        char text[4];
+        lh_base64url_write(LH_SLICE_OF(bytes), text);
+        text[3] = '=';
+        for (size_t i = 0; i < 3; i++) {
+            text[i] = text[i] == '-' ? '+' : text[i] == '_' ? '/' : text[i];
+        }
+        uint8_t room[2];
+        size_t len;
+        assert_ok(lh_base64_decode(LH_SLICE_OF(text), room, sizeof(room), &len));
+        assert_memory_equal(room, bytes, sizeof(bytes));
+    }
+}
+
+static void test_base64_decode__refuses_every_byte_outside_its_alphabet(void **state)
+{
+    (void)state;
+    static const char alphabet[] =
+        "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
+    char text[] = "AAAAAAAAAAAA";
+    uint8_t room[ROOM_BYTES];
+    size_t len;
+    for (size_t i = 0; i < sizeof(text) - 1; i++) {
+        for (unsigned byte = 0; byte <= UINT8_MAX; byte++) {
+            text[i] = (char)byte;
+            bool is_digit = byte != 0 && strchr(alphabet, (int)byte) != NULL;
+            bool is_padding = byte == '=' && i == sizeof(text) - 2;
+            bool is_accepted = lh_is_ok(
+                lh_base64_decode(lh_slice_of(text, sizeof(text) - 1), room, sizeof(room), &len));
+            assert_int_equal(is_accepted, is_digit || is_padding);
+        }
+        text[i] = 'A';
+    }
+}
+
+static void test_base64_decode__refuses_what_others_let_pass(void **state)
+{
+    (void)state;
+    static const char *const texts[] = {
+        "Zg",   "Zg=",      "Zg===",    "Zh==", "Zm9=", "Zm8",  "Z===",   "=",        "==",
+        "====", "Zg==Zg==", "Zm9v====", "=Zm9", "Zm=v", "Z-9v", "Zm9v\n", " Zm9v   ",
+    };
+    uint8_t room[ROOM_BYTES];
+    size_t len;
+    for (size_t i = 0; i < sizeof(texts) / sizeof(texts[0]); i++) {
+        assert_status(lh_base64_decode(lh_slice_from_text(texts[i]), room, sizeof(room), &len),
+                      LH_MALFORMED);
+    }
+    assert_status(lh_base64_decode(LH_SLICE_LITERAL("Zm9vYg=="), room, 3, &len), LH_TOO_LARGE);
+}
+
 static void test_decode__says_when_there_is_no_room_and_writes_nothing(void **state)
 {
     (void)state;
@@ -246,6 +321,10 @@ int main(void)
         cmocka_unit_test(test_base64url_decode__refuses_every_byte_outside_its_alphabet),
         cmocka_unit_test(test_base32_decode__refuses_every_byte_outside_its_alphabet),
         cmocka_unit_test(test_base64url_decode__refuses_what_others_let_pass),
+        cmocka_unit_test(test_base64_decode__matches_rfc_4648),
+        cmocka_unit_test(test_base64_decode__is_base64url_with_another_alphabet_and_padding),
+        cmocka_unit_test(test_base64_decode__refuses_every_byte_outside_its_alphabet),
+        cmocka_unit_test(test_base64_decode__refuses_what_others_let_pass),
         cmocka_unit_test(test_decode__says_when_there_is_no_room_and_writes_nothing),
         cmocka_unit_test(test_decode__wipes_what_it_had_read_when_a_later_character_is_bad),
     };
