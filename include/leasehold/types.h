@@ -53,6 +53,7 @@ enum lh_class {
     X(BAD_MAC, DENY, "message authentication code does not hold")                                  \
     X(BAD_SECRET, DENY, "session secret does not match")                                           \
     X(BAD_SIGNATURE, DENY, "signature does not hold")                                              \
+    X(REPLAYED, DENY, "used before")                                                               \
     X(WRONG_TENANT, DENY, "belongs to another tenant")                                             \
     X(FORBIDDEN, DENY, "not allowed")                                                              \
     X(LIMITED, DENY, "over a limit")                                                               \
@@ -64,6 +65,7 @@ enum lh_class {
     X(KEY_DOWN, UNAVAILABLE, "key unavailable")                                                    \
     X(REGISTRY_DOWN, UNAVAILABLE, "registry unavailable")                                          \
     X(COUNTERS_DOWN, UNAVAILABLE, "change counters unavailable")                                   \
+    X(NONCES_DOWN, UNAVAILABLE, "whether it was used before cannot be told")                       \
     X(CLOCK_DOWN, UNAVAILABLE, "clock unavailable")                                                \
     X(UNREADABLE, UNAVAILABLE, "file cannot be read or written")                                   \
     X(TIMEOUT, UNAVAILABLE, "deadline passed")                                                     \

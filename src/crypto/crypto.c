@@ -20,11 +20,12 @@ lh_status lh_crypto_leave(enum lh_code code)
 static lh_status fetch_algorithms(struct lh_crypto *crypto)
 {
     crypto->sha256 = EVP_MD_fetch(NULL, "SHA2-256", NULL);
+    crypto->sha512 = EVP_MD_fetch(NULL, "SHA2-512", NULL);
     crypto->hmac = EVP_MAC_fetch(NULL, "HMAC", NULL);
     crypto->aes_ecb = EVP_CIPHER_fetch(NULL, "AES-256-ECB", NULL);
     crypto->aes_gcm = EVP_CIPHER_fetch(NULL, "AES-256-GCM", NULL);
-    bool is_complete = crypto->sha256 != NULL && crypto->hmac != NULL && crypto->aes_ecb != NULL &&
-                       crypto->aes_gcm != NULL;
+    bool is_complete = crypto->sha256 != NULL && crypto->sha512 != NULL && crypto->hmac != NULL &&
+                       crypto->aes_ecb != NULL && crypto->aes_gcm != NULL;
     return lh_crypto_ensure(is_complete, LH_CRYPTO);
 }
 
@@ -93,6 +94,7 @@ void lh_crypto_free(struct lh_crypto *crypto)
     EVP_CIPHER_CTX_free(crypto->block);
     EVP_CIPHER_CTX_free(crypto->gcm);
     EVP_MD_free(crypto->sha256);
+    EVP_MD_free(crypto->sha512);
     EVP_MAC_free(crypto->hmac);
     EVP_CIPHER_free(crypto->aes_ecb);
     EVP_CIPHER_free(crypto->aes_gcm);

@@ -83,6 +83,12 @@ struct lh_mac_key;
 /* Prepares a key; it may outlive crypto. Errors: CRYPTO, NO_MEMORY. */
 LH_MUST_USE lh_status lh_mac_key_new(struct lh_crypto *crypto, const struct lh_key *key,
                                      struct lh_mac_key **out_key);
+/*
+ * The same for a secret that was not made here.
+ * secret  1 to LH_HMAC_KEY_MAX_BYTES bytes. Errors: CRYPTO, NO_MEMORY, INVALID (its length).
+ */
+LH_MUST_USE lh_status lh_mac_key_import(struct lh_crypto *crypto, lh_slice secret,
+                                        struct lh_mac_key **out_key);
 /* Wipes and frees; NULL is accepted. */
 void lh_mac_key_free(struct lh_mac_key *key);
 /* HMAC-SHA-256 under a prepared key. Errors: CRYPTO. */

@@ -17,6 +17,7 @@ struct lh_random_batch;
 
 struct lh_crypto {
     EVP_MD *sha256;
+    EVP_MD *sha512; /* of hash streams alone */
     EVP_MD_CTX *digest;
     EVP_MAC *hmac;
     EVP_MAC_CTX *mac;     /* keyed anew at each use */

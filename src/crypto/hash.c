@@ -91,18 +91,25 @@ static void drop_mac_key(struct lh_mac_key **key)
     lh_mac_key_free(*key);
 }
 
-lh_status lh_mac_key_new(struct lh_crypto *crypto, const struct lh_key *key,
-                         struct lh_mac_key **out_key)
+lh_status lh_mac_key_import(struct lh_crypto *crypto, lh_slice secret, struct lh_mac_key **out_key)
 {
+    /* As in lh_hmac_sha256. */
+    LH_ENSURE(secret.len > 0 && secret.len <= LH_HMAC_KEY_MAX_BYTES, LH_INVALID);
     LH_CLEANUP(drop_mac_key) struct lh_mac_key *made = calloc(1, sizeof(*made));
     LH_ENSURE(made != NULL, LH_NO_MEMORY);
     made->magic = MAC_KEY_MAGIC;
     made->mac = EVP_MAC_CTX_dup(crypto->mac);
     LH_TRY(lh_crypto_ensure(made->mac != NULL, LH_CRYPTO));
-    LH_TRY(lh_crypto_result(EVP_MAC_init(made->mac, key->bytes, sizeof(key->bytes), NULL)));
+    LH_TRY(lh_crypto_result(EVP_MAC_init(made->mac, secret.ptr, secret.len, NULL)));
     *out_key = made;
     made = NULL;
     return lh_ok();
+}
+
+lh_status lh_mac_key_new(struct lh_crypto *crypto, const struct lh_key *key,
+                         struct lh_mac_key **out_key)
+{
+    return lh_mac_key_import(crypto, LH_SLICE_OF(key->bytes), out_key);
 }
 
 void lh_mac_key_free(struct lh_mac_key *key)

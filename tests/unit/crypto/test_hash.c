@@ -114,6 +114,28 @@ static void test_mac__equals_hmac_however_often_it_is_used(void **state)
     lh_mac_key_free(prepared);
 }
 
+static void test_mac_key_import__takes_the_secrets_that_hmac_takes(void **state)
+{
+    for (size_t len = 1; len <= LH_HMAC_KEY_MAX_BYTES; len++) {
+        uint8_t secret[LH_HMAC_KEY_MAX_BYTES];
+        memset(secret, (int)len, sizeof(secret));
+        struct lh_mac_key *prepared = NULL;
+        struct lh_digest expected;
+        struct lh_digest mac;
+        assert_ok(lh_mac_key_import(*state, lh_slice_of(secret, len), &prepared));
+        assert_ok(lh_mac(prepared, LH_SLICE_LITERAL("message"), &mac));
+        assert_ok(lh_hmac_sha256(*state, lh_slice_of(secret, len), LH_SLICE_LITERAL("message"),
+                                 &expected));
+        assert_memory_equal(mac.bytes, expected.bytes, sizeof(mac.bytes));
+        lh_mac_key_free(prepared);
+    }
+    uint8_t secret[LH_HMAC_KEY_MAX_BYTES + 1] = {1};
+    struct lh_mac_key *none = NULL;
+    assert_status(lh_mac_key_import(*state, LH_SLICE_EMPTY, &none), LH_INVALID);
+    assert_status(lh_mac_key_import(*state, LH_SLICE_OF(secret), &none), LH_INVALID);
+    assert_null(none);
+}
+
 static void test_mac__keys_do_not_mix(void **state)
 {
     struct lh_key key[2] = {{{1}}, {{2}}};
@@ -198,6 +220,7 @@ int main(void)
         cmocka_unit_test(test_hmac__matches_rfc_4231),
         cmocka_unit_test(test_hmac__refuses_keys_that_have_a_twin),
         cmocka_unit_test(test_mac__equals_hmac_however_often_it_is_used),
+        cmocka_unit_test(test_mac_key_import__takes_the_secrets_that_hmac_takes),
         cmocka_unit_test(test_mac__keys_do_not_mix),
         cmocka_unit_test(test_mac__key_outlives_the_engine_it_was_made_with),
         cmocka_unit_test(test_hkdf__matches_rfc_5869),

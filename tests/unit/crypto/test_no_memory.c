@@ -8,6 +8,7 @@
 #include "support/test.h"
 
 #include "crypto/aead.h"
+#include "crypto/hash_stream.h"
 
 #include <openssl/crypto.h>
 #include <openssl/err.h>
@@ -49,6 +50,11 @@ static void drop_public_key(struct lh_public_key **key)
     lh_public_key_free(*key);
 }
 
+static void drop_hash_stream(struct lh_hash_stream **stream)
+{
+    lh_hash_stream_free(*stream);
+}
+
 static void drop_signing_key(struct lh_signing_key **key)
 {
     lh_signing_key_free(*key);
@@ -80,6 +86,17 @@ static lh_status hash_and_mac(struct lh_crypto *crypto)
     assert_memory_equal(one_shot.bytes, prepared.bytes, sizeof(one_shot.bytes));
     LH_TRY(lh_sha256(crypto, LH_SLICE_LITERAL("message"), &one_shot));
     return lh_crypto_forget_keys(crypto);
+}
+
+static lh_status hash_in_pieces(struct lh_crypto *crypto)
+{
+    uint8_t hash[LH_SHA512_BYTES];
+    LH_CLEANUP(drop_hash_stream) struct lh_hash_stream *stream = NULL;
+    LH_TRY(lh_hash_stream_new(crypto, LH_HASH_SHA512, &stream));
+    LH_TRY(lh_hash_stream_add(stream, LH_SLICE_LITERAL("abc")));
+    LH_TRY(lh_hash_stream_finish(stream, hash));
+    assert_int_equal(hash[0], 0xdd);
+    return lh_ok();
 }
 
 static lh_status sign_and_verify(struct lh_crypto *crypto)
@@ -134,6 +151,7 @@ static lh_status use_everything(void)
     LH_TRY(lh_crypto_new(&crypto));
     LH_TRY(seal_and_open(crypto));
     LH_TRY(hash_and_mac(crypto));
+    LH_TRY(hash_in_pieces(crypto));
     LH_TRY(sign_and_verify(crypto));
     return refuse_others(crypto);
 }
