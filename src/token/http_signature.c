@@ -10,37 +10,6 @@
 
 #define MS_PER_S 1000U
 
-static const struct {
-    enum lh_http_signature_algorithm algorithm;
-    const char *name;
-} algorithms[] = {
-    {LH_HTTP_HMAC_SHA256, "hmac-sha256"},
-    {LH_HTTP_ED25519, "ed25519"},
-};
-#define ALGORITHMS (sizeof(algorithms) / sizeof(algorithms[0]))
-
-const char *lh_http_signature_algorithm_name(enum lh_http_signature_algorithm algorithm)
-{
-    for (size_t i = 0; i < ALGORITHMS; i++) {
-        if (algorithms[i].algorithm == algorithm) {
-            return algorithms[i].name;
-        }
-    }
-    return NULL;
-}
-
-lh_status lh_http_signature_algorithm_parse(lh_slice name,
-                                            enum lh_http_signature_algorithm *out_algorithm)
-{
-    for (size_t i = 0; i < ALGORITHMS; i++) {
-        if (lh_slice_is_equal(name, lh_slice_from_text(algorithms[i].name))) {
-            *out_algorithm = algorithms[i].algorithm;
-            return lh_ok();
-        }
-    }
-    return lh_status_of(LH_MALFORMED);
-}
-
 /* --- What a signature must cover and say ------------------------------------------------------ */
 
 /* Errors: FORBIDDEN. */
@@ -115,6 +84,13 @@ static lh_status verify_mac(struct lh_mac_key *key, lh_slice base,
     return lh_ok();
 }
 
+static lh_status verify_ed25519(struct lh_public_key *key, lh_slice base,
+                                const struct lh_raw_http_signature *raw)
+{
+    LH_BUG_IF(key == NULL || lh_public_key_algorithm(key) != LH_EDDSA);
+    return lh_public_key_verify(key, base, lh_slice_of(raw->bytes, raw->len));
+}
+
 static lh_status verify_base(const struct lh_http_signature_key *key, lh_slice base,
                              const struct lh_raw_http_signature *raw)
 {
@@ -122,7 +98,7 @@ static lh_status verify_base(const struct lh_http_signature_key *key, lh_slice b
     case LH_HTTP_HMAC_SHA256:
         return verify_mac(key->mac, base, raw);
     case LH_HTTP_ED25519:
-        break;
+        return verify_ed25519(key->public_key, base, raw);
     }
     return lh_status_of(LH_INVALID);
 }

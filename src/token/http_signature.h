@@ -13,27 +13,15 @@
 #define LH_TOKEN_HTTP_SIGNATURE_H
 
 #include "codec/structured_field.h"
+#include "crypto/public_key.h"
+#include "tenant/signature_key.h"
 #include "token/content_digest.h"
-
-/* The values are stored. */
-enum lh_http_signature_algorithm {
-    LH_HTTP_HMAC_SHA256 = 1, /* RFC 9421 §3.3.3 */
-    LH_HTTP_ED25519 = 2      /* RFC 9421 §3.3.6 */
-};
-
-/* The name in the registry of RFC 9421 §6.2; static storage, NULL for no algorithm. */
-const char *lh_http_signature_algorithm_name(enum lh_http_signature_algorithm algorithm);
-/* Reads exactly such a name. Errors: MALFORMED. */
-LH_MUST_USE lh_status
-lh_http_signature_algorithm_parse(lh_slice name, enum lh_http_signature_algorithm *out_algorithm);
-
-struct lh_public_key;
 
 /* What a signature is checked under; borrowed. Has the one that its algorithm asks for. */
 struct lh_http_signature_key {
     enum lh_http_signature_algorithm algorithm;
-    struct lh_mac_key *mac;
-    struct lh_public_key *public_key;
+    struct lh_mac_key *mac;           /* hmac-sha256 */
+    struct lh_public_key *public_key; /* ed25519: of LH_EDDSA */
 };
 
 /* A request as its signer saw it: before anything was removed, added or rewritten here. */
@@ -57,9 +45,9 @@ struct lh_signed_request {
 /* Most lines of one header that is combined to a value. */
 #define LH_HTTP_SIGNATURE_LINES_MAX 16U
 /* Longest keyid and nonce, as they are written. */
-#define LH_HTTP_SIGNATURE_NAME_MAX_BYTES 128U
-/* Longest signature of an algorithm of ours: ed25519. */
-#define LH_HTTP_SIGNATURE_MAX_BYTES 64U
+#define LH_HTTP_SIGNATURE_NAME_MAX_BYTES LH_SIGNATURE_KEY_ID_MAX_BYTES
+/* Longest signature of an algorithm of ours. */
+#define LH_HTTP_SIGNATURE_MAX_BYTES LH_ED25519_SIGNATURE_BYTES
 /* Longest signature base: about what a server takes as the header of a request. */
 #define LH_HTTP_SIGNATURE_BASE_MAX_BYTES ((size_t)32 * 1024)
 
