@@ -6,17 +6,18 @@
 #ifndef LH_KEYS_DATAKEY_CACHE_H
 #define LH_KEYS_DATAKEY_CACHE_H
 
-#include "crypto/aead.h"
 #include "host/clock.h"
 #include "host/op.h"
 #include "keys/keys.h"
+#include "keys/sealing_key.h"
 #include "tenant/directory.h"
 
 /* Keys derived from one DEK, each for one purpose. Lies in the cache's locked memory. */
 struct lh_datakey {
     uint32_t dek_id;
-    struct lh_key record;                         /* HKDF(DEK, "leasehold record v1" ‖ uid) */
-    uint8_t commitment[LH_AEAD_COMMITMENT_BYTES]; /* to the record key */
+    struct lh_sealing_key record; /* "leasehold record v1": records of sessions */
+    struct lh_sealing_key cookie; /* "leasehold sealed cookie v1": sessions in cookies */
+    struct lh_sealing_key secret; /* "leasehold shared secret v1": keys of request signatures */
 };
 
 /* How long a failed fetch answers for the next ones of the same key. */

@@ -13,10 +13,11 @@
 
 #include "base/banned.h"
 
-#define FETCHER_MAGIC  0x4c484446U /* "LHDF" */
-#define FETCH_MAGIC    0x4c484644U /* "LHFD" */
-#define RECORD_LABEL   "leasehold record v1"
-#define INFO_MAX_BYTES ((size_t)64)
+#define FETCHER_MAGIC 0x4c484446U /* "LHDF" */
+#define FETCH_MAGIC   0x4c484644U /* "LHFD" */
+#define RECORD_LABEL  "leasehold record v1"
+#define COOKIE_LABEL  "leasehold sealed cookie v1"
+#define SECRET_LABEL  "leasehold shared secret v1"
 
 struct lh_datakey_fetcher {
     uint32_t magic;
@@ -52,11 +53,12 @@ static struct fetch *fetch_of(struct lh_task *task)
 static lh_status derive_keys(struct lh_crypto *crypto, const struct lh_datakey_id *id,
                              const struct lh_key *dek, struct lh_datakey *out_key)
 {
-    LH_CLEANUP(lh_buf_fini) struct lh_buf label = lh_buf_bounded(INFO_MAX_BYTES);
-    LH_TRY(lh_buf_add(&label, LH_SLICE_LITERAL(RECORD_LABEL)));
-    LH_TRY(lh_buf_add(&label, lh_tenant_uid_view(&id->uid)));
-    LH_TRY(lh_hkdf(crypto, LH_SLICE_OF(dek->bytes), lh_buf_view(&label), &out_key->record));
-    LH_TRY(lh_aead_commitment(crypto, &out_key->record, out_key->commitment));
+    LH_TRY(lh_sealing_key_derive(crypto, dek, LH_SLICE_LITERAL(RECORD_LABEL), &id->uid,
+                                 &out_key->record));
+    LH_TRY(lh_sealing_key_derive(crypto, dek, LH_SLICE_LITERAL(COOKIE_LABEL), &id->uid,
+                                 &out_key->cookie));
+    LH_TRY(lh_sealing_key_derive(crypto, dek, LH_SLICE_LITERAL(SECRET_LABEL), &id->uid,
+                                 &out_key->secret));
     out_key->dek_id = id->dek_id;
     return lh_ok();
 }

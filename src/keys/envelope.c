@@ -34,14 +34,14 @@ static lh_status seal_part(struct lh_crypto *crypto, const struct lh_datakey *ke
     LH_TRY(make_aad(purpose, header, &aad));
     LH_ENSURE(plain.len <= UINT32_MAX - LH_AEAD_OVERHEAD_BYTES, LH_TOO_LARGE);
     LH_TRY(lh_buf_add_u32(out, (uint32_t)(plain.len + LH_AEAD_OVERHEAD_BYTES)));
-    return lh_aead_seal(crypto, &key->record, lh_slice_of(aad.bytes, aad.len), plain, out);
+    return lh_aead_seal(crypto, &key->record.key, lh_slice_of(aad.bytes, aad.len), plain, out);
 }
 
 lh_status lh_envelope_seal(struct lh_crypto *crypto, const struct lh_datakey *key, lh_slice header,
                            lh_slice principal, lh_slice state, struct lh_buf *out_body)
 {
     LH_ENSURE(principal.len <= LH_PRINCIPAL_MAX_BYTES, LH_TOO_LARGE);
-    LH_TRY(lh_buf_add(out_body, LH_SLICE_OF(key->commitment)));
+    LH_TRY(lh_buf_add(out_body, LH_SLICE_OF(key->record.commitment)));
     LH_TRY(seal_part(crypto, key, PURPOSE_PRINCIPAL, header, principal, out_body));
     if (state.len == 0) {
         return lh_buf_add_u32(out_body, 0);
@@ -84,14 +84,15 @@ static lh_status open_part(struct lh_crypto *crypto, const struct lh_datakey *ke
                            lh_slice header, lh_slice commitment, lh_slice sealed,
                            struct lh_buf *out_plain)
 {
-    LH_ENSURE(lh_secret_slice_is_equal(commitment, LH_SLICE_OF(key->commitment)), LH_TAMPERED);
+    LH_ENSURE(lh_secret_slice_is_equal(commitment, LH_SLICE_OF(key->record.commitment)),
+              LH_TAMPERED);
     struct aad aad;
     LH_TRY(make_aad(purpose, header, &aad));
     LH_ENSURE(sealed.len >= LH_AEAD_OVERHEAD_BYTES, LH_TAMPERED);
     size_t plain_len = sealed.len - LH_AEAD_OVERHEAD_BYTES;
     /* One byte more, so that there is always a place to write to. */
     LH_TRY(lh_buf_reserve(out_plain, plain_len + 1));
-    LH_TRY(lh_aead_open(crypto, &key->record, lh_slice_of(aad.bytes, aad.len), sealed,
+    LH_TRY(lh_aead_open(crypto, &key->record.key, lh_slice_of(aad.bytes, aad.len), sealed,
                         out_plain->ptr + out_plain->len));
     out_plain->len += plain_len;
     return lh_ok();

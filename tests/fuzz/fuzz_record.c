@@ -34,7 +34,7 @@ static void check_envelope(lh_slice header, lh_slice body)
     FUZZ_CHECK(is_inside(envelope.sealed_state, body));
     /* With the right commitment only the seal is in the way. */
     struct lh_datakey key = {.dek_id = 1};
-    memcpy(key.commitment, envelope.commitment.ptr, sizeof(key.commitment));
+    memcpy(key.record.commitment, envelope.commitment.ptr, sizeof(key.record.commitment));
     LH_CLEANUP(lh_buf_fini) struct lh_buf plain = LH_BUF_EMPTY;
     FUZZ_CHECK(lh_envelope_open_principal(open_crypto(), &key, header, &envelope, &plain).code ==
                LH_TAMPERED);

@@ -20,13 +20,11 @@ static int set_up_prompt(void **state)
 
 /* --- What a key is ---------------------------------------------------------------------------- */
 
-static void test_datakey_fetch__a_key_is_derived_for_records_of_its_tenant(void **state)
+static void assert_derived(struct fixture *fixture, const struct lh_sealing_key *key,
+                           const char *purpose)
 {
-    struct fixture *fixture = *state;
-    const struct lh_datakey *key;
-    assert_ok(ask_and_wait(fixture, 0, 1, &key));
     LH_CLEANUP(lh_buf_fini) struct lh_buf label = LH_BUF_EMPTY;
-    assert_ok(lh_buf_add_text(&label, "leasehold record v1"));
+    assert_ok(lh_buf_add_text(&label, purpose));
     assert_ok(lh_buf_add(&label, lh_tenant_uid_view(&fixture->tenants[0]->uid)));
     struct lh_key dek;
     memset(dek.bytes, 16, sizeof(dek.bytes));
@@ -34,9 +32,19 @@ static void test_datakey_fetch__a_key_is_derived_for_records_of_its_tenant(void 
     assert_ok(lh_hkdf(fixture->crypto, LH_SLICE_OF(dek.bytes), lh_buf_view(&label), &expected));
     uint8_t commitment[LH_AEAD_COMMITMENT_BYTES];
     assert_ok(lh_aead_commitment(fixture->crypto, &expected, commitment));
-    assert_int_equal(key->dek_id, 1);
-    assert_memory_equal(key->record.bytes, expected.bytes, sizeof(expected.bytes));
+    assert_memory_equal(key->key.bytes, expected.bytes, sizeof(expected.bytes));
     assert_memory_equal(key->commitment, commitment, sizeof(commitment));
+}
+
+static void test_datakey_fetch__keys_are_derived_for_each_purpose_of_its_tenant(void **state)
+{
+    struct fixture *fixture = *state;
+    const struct lh_datakey *key;
+    assert_ok(ask_and_wait(fixture, 0, 1, &key));
+    assert_int_equal(key->dek_id, 1);
+    assert_derived(fixture, &key->record, "leasehold record v1");
+    assert_derived(fixture, &key->cookie, "leasehold sealed cookie v1");
+    assert_derived(fixture, &key->secret, "leasehold shared secret v1");
 }
 
 static void test_datakey_fetch__the_driver_is_asked_for_this_key_on_the_lane(void **state)
@@ -71,11 +79,11 @@ static void test_datakey_fetch__the_same_key_id_of_two_tenants_are_two_keys(void
     struct fixture *fixture = *state;
     const struct lh_datakey *key;
     assert_ok(ask_and_wait(fixture, 0, 1, &key));
-    struct lh_key of_first = key->record;
+    struct lh_key of_first = key->record.key;
     assert_ok(ask_and_wait(fixture, 1, 1, &key));
-    assert_memory_not_equal(of_first.bytes, key->record.bytes, sizeof(of_first.bytes));
+    assert_memory_not_equal(of_first.bytes, key->record.key.bytes, sizeof(of_first.bytes));
     assert_ok(ask_and_wait(fixture, 0, 2, &key));
-    assert_memory_not_equal(of_first.bytes, key->record.bytes, sizeof(of_first.bytes));
+    assert_memory_not_equal(of_first.bytes, key->record.key.bytes, sizeof(of_first.bytes));
     assert_int_equal(counts_of(fixture).entries, 3);
 }
 
@@ -196,9 +204,9 @@ static void test_datakey_fetch__where_tasks_finish_at_once_the_answer_comes_at_o
     assert_status(ask(fixture, &asker, 0, 2, &key), LH_ABSENT);
     fixture->kms.answer = LH_OK;
     fake_host_advance(&fixture->fake, REFRESH_MS); /* a refresh that ends inside the call */
-    struct lh_key before = key->record;
+    struct lh_key before = key->record.key;
     assert_ok(ask(fixture, &asker, 0, 1, &key));
-    assert_memory_equal(before.bytes, key->record.bytes, sizeof(before.bytes));
+    assert_memory_equal(before.bytes, key->record.key.bytes, sizeof(before.bytes));
     assert_int_equal(fixture->kms.unwraps, 3);
     assert_int_equal(asker.wakes, 0);
 }
@@ -247,7 +255,7 @@ static void test_datakey_fetch__freeing_forgets_waiters_and_abandons_fetches(voi
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        FETCH_TEST(test_datakey_fetch__a_key_is_derived_for_records_of_its_tenant),
+        FETCH_TEST(test_datakey_fetch__keys_are_derived_for_each_purpose_of_its_tenant),
         FETCH_TEST(test_keys_unwrap__a_blob_that_is_too_long_to_be_one_reaches_no_driver),
         FETCH_TEST(test_datakey_fetch__the_same_key_id_of_two_tenants_are_two_keys),
         FETCH_TEST(test_datakey_fetch__the_driver_is_asked_for_this_key_on_the_lane),

@@ -23,8 +23,8 @@ static int free_crypto(void **state)
 static struct lh_datakey datakey_of_byte(struct lh_crypto *crypto, uint8_t byte)
 {
     struct lh_datakey key = {.dek_id = 1};
-    memset(key.record.bytes, byte, sizeof(key.record.bytes));
-    assert_ok(lh_aead_commitment(crypto, &key.record, key.commitment));
+    memset(key.record.key.bytes, byte, sizeof(key.record.key.bytes));
+    assert_ok(lh_aead_commitment(crypto, &key.record.key, key.record.commitment));
     return key;
 }
 
@@ -122,7 +122,7 @@ static void test_envelope__the_commitment_decides_before_the_seal(void **state)
     struct lh_buf body = sealed_body(*state, &key, HEADER, PRINCIPAL, STATE);
     /* The seal would open; only the commitment says that this is another key. */
     struct lh_datakey key_of_other_commitment = key;
-    key_of_other_commitment.commitment[31] ^= 1;
+    key_of_other_commitment.record.commitment[31] ^= 1;
     assert_status(open_both(*state, &key_of_other_commitment, HEADER, lh_buf_view(&body)),
                   LH_TAMPERED);
 }
