@@ -48,6 +48,8 @@ struct lh_principal {
     struct lh_text_list groups;
 };
 
+/* Whether the fields can be those of any session, in a record or a cookie. */
+bool lh_session_header_is_sane(const struct lh_session_header *header);
 /* Appends the fixed header. Errors: INVALID (fields that cannot be), NO_MEMORY, TOO_LARGE. */
 LH_MUST_USE lh_status lh_session_header_write(const struct lh_session_header *header,
                                               struct lh_buf *out);
@@ -74,6 +76,12 @@ LH_MUST_USE lh_status lh_principal_read(lh_slice plain, struct lh_principal *out
  */
 void lh_principal_move(const struct lh_principal *principal, const uint8_t *from, const uint8_t *to,
                        struct lh_principal *out_principal);
+/* Writes a plain form of at most max_bytes. Errors: as lh_principal_write. */
+LH_MUST_USE lh_status lh_principal_write_within(const struct lh_principal *principal,
+                                                size_t max_bytes, struct lh_buf *out);
+/* Reads a plain form of at most max_bytes. Errors: as lh_principal_read. */
+LH_MUST_USE lh_status lh_principal_read_within(lh_slice plain, size_t max_bytes,
+                                               struct lh_principal *out_principal);
 /* Whether text may be a subject, role, scope or group. */
 static inline bool lh_principal_is_token(lh_slice text)
 {

@@ -25,8 +25,8 @@ static bool is_zero(const uint8_t *bytes, size_t len)
     return any == 0;
 }
 
-/* Whether the fields can be those of any session: both on the way in and on the way out. */
-static bool is_header_sane(const struct lh_session_header *header)
+/* Both on the way in and on the way out. */
+bool lh_session_header_is_sane(const struct lh_session_header *header)
 {
     const uint64_t life_max_ms = (uint64_t)LH_TIER_ABSOLUTE_MAX_S * MS_PER_S;
     bool is_anonymous_clean =
@@ -71,7 +71,7 @@ static lh_status write_fields(const struct lh_session_header *header, struct lh_
 
 lh_status lh_session_header_write(const struct lh_session_header *header, struct lh_buf *out)
 {
-    LH_ENSURE(header->format == LH_RECORD_FORMAT && is_header_sane(header), LH_INVALID);
+    LH_ENSURE(header->format == LH_RECORD_FORMAT && lh_session_header_is_sane(header), LH_INVALID);
     LH_TRY(lh_buf_reserve(out, LH_SESSION_HEADER_BYTES));
     size_t before = out->len;
     LH_TRY(write_fields(header, out));
@@ -120,7 +120,7 @@ lh_status lh_session_header_read(lh_slice record, struct lh_session_header *out_
     LH_ENSURE(header.format <= LH_RECORD_FORMAT, LH_FUTURE_FORMAT);
     LH_ENSURE(header.format == LH_RECORD_FORMAT, LH_TAMPERED);
     LH_ENSURE(lh_is_ok(read_fields(&cursor, &header)), LH_TAMPERED);
-    LH_ENSURE(is_header_sane(&header), LH_TAMPERED);
+    LH_ENSURE(lh_session_header_is_sane(&header), LH_TAMPERED);
     *out_header = header;
     *out_header_bytes = lh_slice_cut(record, 0, LH_SESSION_HEADER_BYTES);
     *out_body = cursor.rest;
@@ -146,17 +146,23 @@ static lh_status write_list(const struct lh_text_list *list, struct lh_buf *out)
     return lh_ok();
 }
 
-lh_status lh_principal_write(const struct lh_principal *principal, struct lh_buf *out)
+lh_status lh_principal_write_within(const struct lh_principal *principal, size_t max_bytes,
+                                    struct lh_buf *out)
 {
     /* An empty subject is that of an anonymous session. */
     LH_ENSURE(principal->subject.len == 0 || lh_principal_is_token(principal->subject),
               LH_MALFORMED);
-    LH_CLEANUP(lh_buf_fini) struct lh_buf plain = lh_buf_bounded(LH_PRINCIPAL_MAX_BYTES);
+    LH_CLEANUP(lh_buf_fini) struct lh_buf plain = lh_buf_bounded(max_bytes);
     LH_TRY(write_text(principal->subject, &plain));
     LH_TRY(write_list(&principal->roles, &plain));
     LH_TRY(write_list(&principal->scopes, &plain));
     LH_TRY(write_list(&principal->groups, &plain));
     return lh_buf_add(out, lh_buf_view(&plain));
+}
+
+lh_status lh_principal_write(const struct lh_principal *principal, struct lh_buf *out)
+{
+    return lh_principal_write_within(principal, LH_PRINCIPAL_MAX_BYTES, out);
 }
 
 static lh_status read_text(struct lh_cursor *cursor, lh_slice *out_text)
@@ -191,14 +197,20 @@ static lh_status read_principal(lh_slice plain, struct lh_principal *out_princip
     return lh_cursor_finish(&cursor);
 }
 
-lh_status lh_principal_read(lh_slice plain, struct lh_principal *out_principal)
+lh_status lh_principal_read_within(lh_slice plain, size_t max_bytes,
+                                   struct lh_principal *out_principal)
 {
-    LH_ENSURE(plain.len <= LH_PRINCIPAL_MAX_BYTES, LH_TAMPERED);
+    LH_ENSURE(plain.len <= max_bytes, LH_TAMPERED);
     if (!lh_is_ok(read_principal(plain, out_principal))) {
         *out_principal = (struct lh_principal){.subject = LH_SLICE_EMPTY};
         return lh_status_of(LH_TAMPERED);
     }
     return lh_ok();
+}
+
+lh_status lh_principal_read(lh_slice plain, struct lh_principal *out_principal)
+{
+    return lh_principal_read_within(plain, LH_PRINCIPAL_MAX_BYTES, out_principal);
 }
 
 static lh_slice move_text(lh_slice text, const uint8_t *from, const uint8_t *to)

@@ -39,11 +39,12 @@ static uint16_t choose_bucket(const struct lh_tenant *tenant,
     return (uint16_t)bucket;
 }
 
-static lh_status make_header(struct lh_vault *vault, const struct lh_tenant *tenant,
-                             const struct lh_session_spec *spec, struct lh_session_header *header)
+lh_status lh_vault_make_header(struct lh_vault *vault, const struct lh_tenant *tenant,
+                               const struct lh_session_spec *spec,
+                               struct lh_session_header *out_header)
 {
     uint64_t now_ms = lh_clock_now_ms(vault->parts.clock);
-    *header = (struct lh_session_header){
+    struct lh_session_header header = (struct lh_session_header){
         .format = LH_RECORD_FORMAT,
         .has_state = spec->state.len > 0,
         .uid = tenant->uid,
@@ -56,9 +57,10 @@ static lh_status make_header(struct lh_vault *vault, const struct lh_tenant *ten
         .platform_epoch = tenant->platform_epoch,
         .tenant_epoch = tenant->epoch,
     };
-    LH_TRY(identify_user(vault, tenant, spec, header));
-    LH_TRY(lh_random(vault->parts.crypto, header->lease.bytes, sizeof(header->lease.bytes)));
-    header->bucket = choose_bucket(tenant, header);
+    LH_TRY(identify_user(vault, tenant, spec, &header));
+    LH_TRY(lh_random(vault->parts.crypto, header.lease.bytes, sizeof(header.lease.bytes)));
+    header.bucket = choose_bucket(tenant, &header);
+    *out_header = header;
     return lh_ok();
 }
 
@@ -124,7 +126,7 @@ lh_status lh_vault_create(struct lh_vault *vault, struct lh_op *op, const struct
     LH_TRY(lh_datakey_cache_get(vault->parts.datakeys, op, tenant, tenant->active_dek, &key));
 
     struct lh_session_header header;
-    LH_TRY(make_header(vault, tenant, spec, &header));
+    LH_TRY(lh_vault_make_header(vault, tenant, spec, &header));
     LH_CLEANUP(lh_handle_fini) struct lh_handle handle;
     LH_TRY(make_handle(vault, &header, &handle));
     LH_CLEANUP(lh_buf_fini) struct lh_buf record = lh_buf_bounded(LH_STORE_RECORD_MAX_BYTES);

@@ -13,4 +13,12 @@ struct lh_vault {
     struct lh_vault_parts parts;
 };
 
+/*
+ * The header of a new session: a new lease, the tier's life or a shorter one, today's epochs; no
+ * secret yet. Errors: CRYPTO, NO_MEMORY.
+ */
+LH_MUST_USE lh_status lh_vault_make_header(struct lh_vault *vault, const struct lh_tenant *tenant,
+                                           const struct lh_session_spec *spec,
+                                           struct lh_session_header *out_header);
+
 #endif
