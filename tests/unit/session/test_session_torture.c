@@ -6,6 +6,8 @@
 
 #include "support/failing_alloc.h"
 
+#include "session/sealed_cookie.h"
+
 /* An endless loop would mean that failures are swallowed and tried again. */
 #define ALLOCATIONS_MAX 500
 
@@ -78,6 +80,37 @@ static void test_torture__loading_and_opening_a_session(void **state)
     made_session_fini(&made);
 }
 
+static struct lh_cell *cell; /* of the one test that follows */
+
+static lh_status seal_and_open_one(struct fixture *fixture)
+{
+    struct lh_session_spec spec = spec_of_alice();
+    spec.state = LH_SLICE_EMPTY;
+    struct lh_op op = lh_op_idle(0, NULL);
+    struct lh_session_header header;
+    LH_CLEANUP(lh_buf_fini) struct lh_buf text = LH_BUF_EMPTY;
+    LH_TRY(lh_vault_create_sealed(fixture->vault, &op, cell, fixture->acme, &spec, &text, &header));
+    uint8_t room[1024];
+    struct lh_raw_sealed_cookie raw;
+    struct lh_sealed_cookie cookie;
+    LH_TRY(lh_sealed_cookie_parse(lh_buf_view(&text), room, &raw));
+    LH_TRY(lh_sealed_cookie_verify(cell, &fixture->acme->uid, &raw, &cookie));
+    LH_CLEANUP(lh_buf_fini) struct lh_buf plain = LH_BUF_EMPTY;
+    struct lh_principal principal;
+    LH_TRY(lh_vault_open_sealed(fixture->vault, &op, fixture->acme, &cookie, &plain, &principal));
+    assert_slice_text(principal.subject, "alice");
+    return lh_ok();
+}
+
+static void test_torture__sealing_and_opening_a_cookie(void **state)
+{
+    struct fixture *fixture = *state;
+    struct lh_key secret = {{9}};
+    assert_ok(lh_cell_new(fixture->crypto, 1, &secret, LH_LOCK_BEST_EFFORT, 2, &cell));
+    torture(fixture, seal_and_open_one);
+    lh_cell_free(cell);
+}
+
 #define TORTURE_TEST(name) cmocka_unit_test_setup_teardown(name, fixture_set_up, fixture_tear_down)
 
 int main(void)
@@ -85,6 +118,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         TORTURE_TEST(test_torture__making_a_session),
         TORTURE_TEST(test_torture__loading_and_opening_a_session),
+        TORTURE_TEST(test_torture__sealing_and_opening_a_cookie),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
