@@ -259,9 +259,8 @@ static lh_status judge_times(const struct lh_nonce_table *table, const struct lh
 static lh_status hash_nonce(const struct lh_nonce_table *table, const struct lh_nonce *nonce,
                             uint64_t *out_hash)
 {
-    LH_ENSURE(nonce->key_id.len <= LH_NONCE_NAME_MAX_BYTES && nonce->nonce.len > 0 &&
-                  nonce->nonce.len <= LH_NONCE_NAME_MAX_BYTES,
-              LH_INVALID);
+    LH_ENSURE(nonce->key_id.len > 0 && nonce->key_id.len <= LH_NONCE_NAME_MAX_BYTES, LH_INVALID);
+    LH_ENSURE(nonce->nonce.len > 0 && nonce->nonce.len <= LH_NONCE_NAME_MAX_BYTES, LH_INVALID);
     uint8_t message[LH_TENANT_UID_BYTES + 1 + 2 * LH_NONCE_NAME_MAX_BYTES];
     size_t len = 0;
     memcpy(message, nonce->uid.bytes, LH_TENANT_UID_BYTES);

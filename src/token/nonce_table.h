@@ -45,7 +45,7 @@ void lh_nonce_table_close(struct lh_nonce_table *table);
  */
 void lh_nonce_table_retire(void *memory);
 
-/* Most bytes of a key id and of a nonce. */
+/* Most bytes of a key id and of a nonce; at least one. */
 #define LH_NONCE_NAME_MAX_BYTES 128U
 
 /* A nonce of a signature that holds. */
