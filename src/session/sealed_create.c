@@ -12,7 +12,6 @@ lh_status lh_vault_create_sealed(struct lh_vault *vault, struct lh_op *op, struc
                                  struct lh_buf *out_text, struct lh_session_header *out_header)
 {
     LH_MAGIC_CHECK(vault, LH_VAULT_MAGIC);
-    LH_ENSURE(spec->state.len == 0, LH_INVALID);
     LH_ENSURE(tenant->active_dek != 0, LH_KEY_DOWN);
     const struct lh_datakey *key;
     LH_TRY(lh_datakey_cache_get(vault->parts.datakeys, op, tenant, tenant->active_dek, &key));

@@ -195,6 +195,53 @@ static void test_sealed_cookie__a_right_mac_does_not_open_altered_bytes(void **s
     assert_ok(accept_cookie(cookies, cookies->fixture->acme, lh_buf_view(&text)));
 }
 
+/* Seals as we do, whatever the header's bytes say. */
+static void seal_as_we_do(struct cookies *cookies, lh_slice header_bytes,
+                          const struct lh_principal *principal, struct lh_buf *text)
+{
+    const struct lh_tenant *acme = cookies->fixture->acme;
+    struct lh_op op = lh_op_idle(0, NULL);
+    const struct lh_datakey *key;
+    assert_ok(lh_datakey_cache_get(cookies->fixture->datakeys, &op, acme, 1, &key));
+    LH_CLEANUP(lh_buf_fini) struct lh_buf aad = LH_BUF_EMPTY;
+    LH_CLEANUP(lh_buf_fini) struct lh_buf plain = LH_BUF_EMPTY;
+    LH_CLEANUP(lh_buf_fini) struct lh_buf bytes = LH_BUF_EMPTY;
+    assert_ok(lh_buf_add(&aad, header_bytes));
+    assert_ok(lh_buf_add(&aad, lh_tenant_uid_view(&acme->uid)));
+    assert_ok(lh_principal_write(principal, &plain));
+    assert_ok(lh_buf_add(&bytes, header_bytes));
+    assert_ok(lh_sealing_key_seal(cookies->fixture->crypto, &key->cookie, lh_buf_view(&aad),
+                                  lh_buf_view(&plain), &bytes));
+    forge(cookies, acme, lh_buf_view(&bytes), text);
+}
+
+static void test_sealed_cookie__that_is_of_no_session_is_tampered_whoever_sealed_it(void **state)
+{
+    struct cookies *cookies = *state;
+    LH_CLEANUP(lh_buf_fini) struct lh_buf text = LH_BUF_EMPTY;
+    LH_CLEANUP(lh_buf_fini) struct lh_buf bytes = LH_BUF_EMPTY;
+    create_one(cookies, cookies->fixture->acme, &text);
+    decode(lh_buf_view(&text), &bytes);
+    lh_slice header = lh_slice_of(bytes.ptr, LH_SEALED_COOKIE_HEADER_BYTES);
+    struct lh_session_spec bob = spec_of_bob();
+    seal_as_we_do(cookies, header, &bob.principal, &text);
+    assert_ok(accept_cookie(cookies, cookies->fixture->acme, lh_buf_view(&text)));
+    /* Highest bytes of bucket, absolute end and issued; all of the generation; an unknown flag. */
+    static const size_t places[] = {3, 41, 49, 28, 2};
+    for (size_t i = 0; i < sizeof(places) / sizeof(places[0]); i++) {
+        uint8_t kept = bytes.ptr[places[i]];
+        bytes.ptr[places[i]] = places[i] == 28 ? 0 : 0xff;
+        seal_as_we_do(cookies, header, &bob.principal, &text);
+        struct lh_sealed_cookie cookie;
+        assert_status(verify(cookies, cookies->fixture->acme, lh_buf_view(&text), &cookie),
+                      LH_TAMPERED);
+        bytes.ptr[places[i]] = kept;
+    }
+    struct lh_principal nobody = {.subject = LH_SLICE_EMPTY};
+    seal_as_we_do(cookies, header, &nobody, &text);
+    assert_status(accept_cookie(cookies, cookies->fixture->acme, lh_buf_view(&text)), LH_TAMPERED);
+}
+
 /* --- Swaps ------------------------------------------------------------------------------------ */
 
 static void test_sealed_cookie__of_one_tenant_is_not_another_s(void **state)
@@ -277,6 +324,7 @@ int main(void)
         WITH_CELL(test_sealed_cookie__no_flipped_bit_passes_and_none_costs_a_key),
         WITH_CELL(test_sealed_cookie__no_other_length_passes),
         WITH_CELL(test_sealed_cookie__a_right_mac_does_not_open_altered_bytes),
+        WITH_CELL(test_sealed_cookie__that_is_of_no_session_is_tampered_whoever_sealed_it),
         WITH_CELL(test_sealed_cookie__of_one_tenant_is_not_another_s),
         WITH_CELL(test_sealed_cookie__does_not_open_for_another_uid_under_the_same_key),
         WITH_CELL(test_sealed_cookie__a_header_opens_no_other_seal),

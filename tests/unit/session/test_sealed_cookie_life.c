@@ -62,6 +62,16 @@ static void test_sealed_cookie__issued_again_lives_on_until_its_absolute_end(voi
     header.dek_id = 2;
     assert_ok(reissue(cookies, &header, header.created_ms, &text));
     assert_ok(accept_cookie(cookies, cookies->fixture->acme, lh_buf_view(&text)));
+    struct lh_session_header other = header;
+    other.dek_id = 1; /* the key at hand is that of 2 */
+    struct lh_op op = lh_op_idle(0, NULL);
+    const struct lh_datakey *key;
+    assert_ok(
+        lh_datakey_cache_get(cookies->fixture->datakeys, &op, cookies->fixture->acme, 2, &key));
+    struct lh_sealed_cookie_spec spec = {&other, header.created_ms, &bob.principal};
+    assert_status(
+        lh_sealed_cookie_write(cookies->fixture->crypto, cookies->cell, key, &spec, &text),
+        LH_INVALID);
     header.format = LH_RECORD_FORMAT;
     assert_status(reissue(cookies, &header, header.created_ms, &text), LH_INVALID);
 }

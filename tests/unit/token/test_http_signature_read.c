@@ -68,6 +68,7 @@ static void test_http_signature_read__without_a_label_there_is_one(void **state)
     (void)state;
     struct lh_raw_http_signature raw;
     assert_status(read_label("a=(), b=()", "a=:AA==:, b=:AA==:", "", &raw), LH_DUPLICATE);
+    assert_status(read_label("a=(), b=()", "a=:AA==:", "", &raw), LH_DUPLICATE);
     assert_status(read_label("a=()", "a=:AA==:, b=:AA==:", "", &raw), LH_DUPLICATE);
     assert_status(read_label("a=()", "b=:AA==:", "", &raw), LH_MALFORMED);
     assert_status(read_label("a=(), a=()", "a=:AA==:", "", &raw), LH_DUPLICATE);
