@@ -49,10 +49,14 @@ def assert_is_a_home(home):
     assert not [name for name in os.listdir(home.path) if name.startswith('.')]
 
 
-def test_init__killed_at_every_call_is_completed_by_the_next(folder):
+def kill_at_every_call(folder, earlier=None):
+    """Homes whose init dies at its first call, its second and so on; each is completed by the next init.
+    earlier: a call at which another init died before in the same folder."""
     killed = 0
     for kill_at in range(1, CALLS_MAX):
         home = Home(os.path.join(folder, f'home{kill_at}'), worker_user())
+        if earlier:
+            assert init(home, earlier) == -signal.SIGKILL
         code = init(home, kill_at)
         if code == 0:
             break
@@ -62,20 +66,11 @@ def test_init__killed_at_every_call_is_completed_by_the_next(folder):
         assert_is_a_home(home)
         shutil.rmtree(home.path)
     assert 20 < killed < CALLS_MAX - 2
+
+
+def test_init__killed_at_every_call_is_completed_by_the_next(folder):
+    kill_at_every_call(folder)
 
 
 def test_init__a_second_one_killed_at_every_call_is_completed_by_the_third(folder):
-    killed = 0
-    for kill_at in range(1, CALLS_MAX):
-        home = Home(os.path.join(folder, f'home{kill_at}'), worker_user())
-        # Dies late, so that there is much to clear away.
-        assert init(home, 30) == -signal.SIGKILL
-        code = init(home, kill_at)
-        if code == 0:
-            break
-        assert code == -signal.SIGKILL, code
-        killed += 1
-        complete(home)
-        assert_is_a_home(home)
-        shutil.rmtree(home.path)
-    assert 20 < killed < CALLS_MAX - 2
+    kill_at_every_call(folder, earlier=30)  # late, so that there is much to clear away
