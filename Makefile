@@ -6,6 +6,7 @@ PREFIX ?= /usr/local
 DESTDIR ?=
 SECONDS ?= 60
 FUZZ_SECONDS ?= 1800
+MUTANTS ?= 60
 export BUILD PORT LEASEHOLD_HOME
 
 .PHONY: all help deps run test test-full torture asan fuzz fuzz-replay vectors bench docs format install clean
@@ -28,8 +29,8 @@ run: ## gateway, two demo tenants and an echo service on PORT, until Ctrl-C
 test: deps ## everything once with sanitizers, then a smoke test of the plain build
 	@tools/test
 
-test-full: deps ## test, the suites long and torture, and FUZZ_SECONDS (1800) of fuzzing in sum
-	@FUZZ_SECONDS='$(FUZZ_SECONDS)' tools/test --full
+test-full: deps ## test, long, torture, MUTANTS (60) mistakes, FUZZ_SECONDS (1800) of fuzzing in sum
+	@FUZZ_SECONDS='$(FUZZ_SECONDS)' MUTANTS='$(MUTANTS)' tools/test --full
 
 torture: deps ## each allocation and each call failing in turn, with sanitizers
 	@tools/test --torture

@@ -11,6 +11,7 @@
 lh_status asked_gate_open(struct asked_gate *asked, const char *path, const struct lh_host *log,
                           char out_why[LH_HOME_ERROR_BYTES])
 {
+    asked->state = LH_GATE_STATE_CLAIMS;
     lh_blocking_host_init(&asked->host, log);
     return lh_home_open_worker(path, &asked->host.host, &asked->home, out_why);
 }
@@ -62,7 +63,7 @@ enum lh_reason asked_gate_ask(struct asked_gate *asked, const char *tenant, cons
                                        .memory = &memory};
     const struct lh_gate_policy policy = {.mode = LH_GATE_ON,
                                           .tenant_from = LH_GATE_TENANT_HEADER,
-                                          .state = LH_GATE_STATE_CLAIMS,
+                                          .state = asked->state,
                                           .takes_cookie = true,
                                           .budget_ms = 60000,
                                           .cold_budget_ms = 60000};

@@ -12,6 +12,7 @@
 struct asked_gate {
     struct lh_blocking_host host;
     struct lh_home *home;
+    enum lh_gate_state state; /* what of a session is asked for; claims, unless changed */
 };
 
 /* Opens the home. log: whose log and clocks to use, borrowed. Errors: as lh_home_open_worker. */
