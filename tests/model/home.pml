@@ -31,7 +31,9 @@
 #define ABS    3
 #define MARGIN 1
 #define GRACE  1
-#define LAST   (ABS + MARGIN)
+#ifndef LAST
+#define LAST   (ABS + MARGIN) /* the search ends here */
+#endif
 
 #define EMPTY     0
 #define RECORD    1
@@ -51,6 +53,9 @@ typedef Place {
 /* --- The home --------------------------------------------------------------------------------- */
 
 byte now;
+#ifdef WALK
+byte calm; /* requests since the last tick */
+#endif
 Place mem;      /* `sessions` as every process sees it */
 Place disk;     /* what of it a power loss leaves */
 Place aside;    /* the store that was set aside after an unclean boot */
@@ -163,10 +168,19 @@ inline put_record(from)
 #else
 #define MAY_ROTATE MAY_SWAP(turned)
 #endif
-#ifdef PATCH_IS_BLIND
-#define MAY_PATCH (mem.kind == RECORD)
+/*
+ * What a patch has read is held against the registry when it is swapped in: else it would give an
+ * old record that was put back the generation that its mark asks for.
+ */
+#ifdef PATCH_IS_UNJUDGED
+#define IS_BLAMELESS(read) true
 #else
-#define MAY_PATCH MAY_SWAP(patched)
+#define IS_BLAMELESS(read) (!reg_revoked && !reg_epoch && read.gen >= reg_least)
+#endif
+#ifdef PATCH_IS_BLIND
+#define MAY_PATCH (mem.kind == RECORD && IS_BLAMELESS(patched))
+#else
+#define MAY_PATCH (MAY_SWAP(patched) && IS_BLAMELESS(patched))
 #endif
 
 /* Keeps the later of the two last touches. */

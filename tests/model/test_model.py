@@ -19,6 +19,7 @@ SEARCHES = {
     'rotation and theft': {'ROTATIONS': 1, 'THEFTS': 1},
     'revoke, epoch and theft': {'REVOKES': 1, 'EPOCHS': 1, 'THEFTS': 1},
     'revoke, theft and power loss': {'REVOKES': 1, 'THEFTS': 1, 'CRASHES': 1},
+    'rotation, patch and theft': {'ROTATIONS': 1, 'PATCHES': 1, 'THEFTS': 1, 'LAST': 1},
     'rotation and patch': {'ROTATIONS': 1, 'PATCHES': 1},
     'revoke, patch and power loss': {'REVOKES': 1, 'PATCHES': 1, 'CRASHES': 1},
     'power loss': {'CRASHES': 1},
@@ -48,6 +49,7 @@ BREAKS = {
     'CACHE_PREVIOUS': ('rotation and patch', SECRET),
     'GRACE_NEVER_ENDS': ('rotation and patch', SECRET),
     'ROTATION_IS_BLIND': ('rotation and patch', LOST_PATCH),
+    'PATCH_IS_UNJUDGED': ('rotation, patch and theft', SECRET),
     'PATCH_IS_BLIND': ('rotation and patch', SECRET),
     'MARK_BEFORE_SYNC': ('revoke, rotation and power loss', LOST_SESSION),
     'PARTIAL_IS_ABSENT': ('revoke, epoch, and power loss', UNKNOWN),
@@ -116,4 +118,4 @@ def test_model_breaks_are_all_tried():
     for name in ('home.pml', 'worker.pml', 'session.pml'):
         with open(os.path.join(FOLDER, name), encoding='utf-8') as file:
             written |= set(re.findall(r'^#ifn?def ([A-Z_]+)$', file.read(), re.M))
-    assert written - {'WORKERS', *NONE} == set(BREAKS)
+    assert written - {'WORKERS', 'LAST', 'WALK', *NONE} == set(BREAKS)

@@ -33,7 +33,10 @@ inline use(i)
 
 inline begin(i, cookie)
 {
-    printf("step begin %d secret %d\n", i, cookie);
+#ifdef WALK
+    calm = calm + (calm < WALK);
+#endif
+    printf("step begin %d secret %d place %d generation %d touch %d\n", i, cookie, mem.kind, mem.gen, mem.touch);
     w[i].at = 1;
     w[i].secret = cookie;
     w[i].dead = ack_dead;
@@ -106,7 +109,7 @@ inline load(i)
             w[i].expire = now;
             clear_request(i)
         :: (mem.secret == w[i].secret || PREVIOUS(i)) && !LOADED_OVER ->
-            printf("step load %d OK generation %d previous %d\n", i, mem.gen, mem.secret != w[i].secret);
+            printf("step load %d generation %d previous %d OK\n", i, mem.gen, mem.secret != w[i].secret);
             copy(w[i].loaded, mem);
             w[i].at = 3
         fi

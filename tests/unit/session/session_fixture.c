@@ -161,6 +161,14 @@ void fixture_renew_store(struct fixture *fixture)
     make_vaults(fixture);
 }
 
+void fixture_use_store(struct fixture *fixture, struct lh_store *store)
+{
+    drop_vaults(fixture);
+    lh_store_close(fixture->store);
+    fixture->store = store;
+    make_vaults(fixture);
+}
+
 void fixture_renew_datakeys(struct fixture *fixture)
 {
     drop_vaults(fixture);

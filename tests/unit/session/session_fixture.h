@@ -54,6 +54,8 @@ int fixture_tear_down(void **state);
 
 /* Empties the store: what lies in it afterwards is what the test puts there. */
 void fixture_renew_store(struct fixture *fixture);
+/* Puts another store in the place of the present one, which is closed. */
+void fixture_use_store(struct fixture *fixture, struct lh_store *store);
 /* Forgets all unwrapped keys. */
 void fixture_renew_datakeys(struct fixture *fixture);
 
