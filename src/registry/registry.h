@@ -174,6 +174,42 @@ LH_MUST_USE lh_status lh_registry_release_name(struct lh_registry_txn *txn, enum
 LH_MUST_USE lh_status lh_registry_put_dek(struct lh_registry_txn *txn,
                                           const struct lh_tenant_uid *uid,
                                           const struct lh_wrapped_dek *dek);
+/* Why an issuer was refused. */
+struct lh_issuer_conflict {
+    size_t index;               /* of the issuer in the list */
+    struct lh_tenant_uid other; /* the tenant that it could not be told from */
+};
+
+/*
+ * Puts the issuers of others that a tenant has from now on, in the place of all that it had; none
+ * takes them away. Its own issuer comes of its signing keys.
+ * out_conflict  written on CONFLICT and, its index alone, on INVALID, DUPLICATE and RESERVED.
+ * Errors: TOO_LARGE (more than LH_ISSUERS_MAX less the own one), INVALID (lh_issuer_check),
+ * DUPLICATE (two of one iss), RESERVED (an iss that is an own one of some tenant), CONFLICT
+ * (another tenant has the iss, and a token could mean both), ABSENT (no such tenant), NO_SPACE,
+ * REGISTRY_DOWN, COUNTERS_DOWN, NO_MEMORY.
+ */
+LH_MUST_USE lh_status lh_registry_put_issuers(struct lh_registry_txn *txn,
+                                              const struct lh_tenant_uid *uid,
+                                              const struct lh_issuer *issuers, size_t count,
+                                              struct lh_issuer_conflict *out_conflict);
+/*
+ * Writes a signing key of a tenant. Errors: INVALID (a field out of range), NO_SPACE,
+ * REGISTRY_DOWN, COUNTERS_DOWN, NO_MEMORY.
+ */
+LH_MUST_USE lh_status lh_registry_put_signing_key(struct lh_registry_txn *txn,
+                                                  const struct lh_tenant_uid *uid,
+                                                  const struct lh_wrapped_signing_key *key);
+/* Removes one; OK if there is none. Errors: NO_SPACE, REGISTRY_DOWN, COUNTERS_DOWN, NO_MEMORY. */
+LH_MUST_USE lh_status lh_registry_drop_signing_key(struct lh_registry_txn *txn,
+                                                   const struct lh_tenant_uid *uid, uint32_t id);
+
+/* The kid of a signing key: the uid's first 8 hex digits, "-", its id. */
+#define LH_SIGNING_KID_MAX_BYTES 19U
+/* Writes it. returns: its length. */
+size_t lh_signing_kid_write(const struct lh_tenant_uid *uid, uint32_t id,
+                            char out_kid[LH_SIGNING_KID_MAX_BYTES]);
+
 /* Reads a tier. Errors: ABSENT, REGISTRY_DOWN. */
 LH_MUST_USE lh_status lh_registry_get_tier(struct lh_registry_txn *txn, lh_slice name,
                                            struct lh_tier *out_tier);

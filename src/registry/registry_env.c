@@ -61,14 +61,19 @@ static lh_slice from_mdb(MDB_val value)
 
 /* --- Opening ---------------------------------------------------------------------------------- */
 
-static lh_status open_tables(struct lh_registry *registry, bool may_create)
+/* out_is_missing: a later table is not there, and may not be made. */
+static lh_status open_tables(struct lh_registry *registry, bool may_create, bool *out_is_missing)
 {
     MDB_txn *txn = NULL;
+    *out_is_missing = false;
     LH_TRY(status_or_down(mdb_txn_begin(registry->env, NULL, may_create ? 0 : MDB_RDONLY, &txn)));
     for (unsigned i = 0; i < LH_TABLE_COUNT; i++) {
         int answer =
             mdb_dbi_open(txn, table_names[i], may_create ? MDB_CREATE : 0, &registry->tables[i]);
-        if (answer != MDB_SUCCESS) {
+        if (answer == MDB_NOTFOUND && i >= LH_TABLE_FIRST_LATER) {
+            registry->tables[i] = LH_TABLE_NOT_THERE;
+            *out_is_missing = true;
+        } else if (answer != MDB_SUCCESS) {
             mdb_txn_abort(txn);
             return status_or_down(answer);
         }
@@ -89,7 +94,11 @@ lh_status lh_registry_env_open(struct lh_registry *registry, const char *path, b
 {
     LH_TRY(status_or_down(mdb_env_create(&registry->env)));
     LH_TRY(open_env(registry, path));
-    return open_tables(registry, may_create);
+    bool is_missing = false;
+    LH_TRY(open_tables(registry, may_create, &is_missing));
+    /* Only tables of later versions: the older ones were all there. */
+    return is_missing && !registry->is_read_only ? open_tables(registry, true, &is_missing)
+                                                 : lh_ok();
 }
 
 void lh_registry_env_close(struct lh_registry *registry)
@@ -174,6 +183,7 @@ lh_status lh_registry_get_row(const struct lh_registry_view *view, enum lh_regis
 {
     MDB_val mdb_key = to_mdb(key);
     MDB_val value;
+    LH_ENSURE(view->registry->tables[table] != LH_TABLE_NOT_THERE, LH_ABSENT);
     LH_TRY(lh_registry_status(mdb_get(view->mdb, view->registry->tables[table], &mdb_key, &value)));
     *out_row = from_mdb(value);
     return lh_ok();

@@ -26,7 +26,10 @@
     X(REVOCATIONS, "revocations") /* uid, lease id -> revocation */                                \
     X(USER_EPOCHS, "user_epochs") /* uid, user tag -> epoch */                                     \
     X(ENDS, "ends")               /* time, table, key -> nothing: what sweep removes */            \
-    X(TIERS, "tiers")             /* name -> tier */
+    X(TIERS, "tiers")             /* name -> tier */                                               \
+    X(ISSUERS, "issuers")         /* uid -> generation; uid, iss -> issuer */                      \
+    X(SHARED, "shared_issuers")   /* length of iss, iss, uid -> nothing: who has it */             \
+    X(SIGNING, "signing_keys")    /* uid, id -> wrapped signing key */
 
 enum lh_registry_table {
 #define LH_REGISTRY_TABLE_ENUM(name, text) LH_TABLE_##name,
@@ -34,6 +37,11 @@ enum lh_registry_table {
 #undef LH_REGISTRY_TABLE_ENUM
         LH_TABLE_COUNT
 };
+
+/* A home of an earlier version lacks the tables from here on, until a writer opens it. */
+#define LH_TABLE_FIRST_LATER LH_TABLE_ISSUERS
+/* The handle of a table that is not there; reads of it find nothing. */
+#define LH_TABLE_NOT_THERE ((MDB_dbi)~0U)
 
 /* Rows of the table META. */
 #define LH_META_FORMAT         LH_SLICE_LITERAL("format")
@@ -212,6 +220,15 @@ LH_MUST_USE lh_status lh_registry_view_slot(const struct lh_registry_view *view,
                                             const struct lh_tenant_uid *uid, uint32_t *out_slot);
 /* Fills the source by which a directory loads. */
 void lh_registry_fill_source(struct lh_registry *registry);
+
+/* --- registry_issuers.c ----------------------------------------------------------------------- */
+
+/*
+ * Fills issuers and signing keys of a snapshot; of a tenant that has none it is one look-up.
+ * Errors: REGISTRY_DOWN, FUTURE_FORMAT, NO_MEMORY.
+ */
+LH_MUST_USE lh_status lh_registry_load_issuers(const struct lh_registry_view *view,
+                                               struct lh_tenant *tenant);
 
 /* --- registry_txn.c --------------------------------------------------------------------------- */
 

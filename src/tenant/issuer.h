@@ -57,6 +57,20 @@ const struct lh_verify_key *lh_issuer_find_key(const struct lh_issuer *issuer, l
                                                uint64_t now_ms);
 
 /*
+ * Whether an issuer of others may stand in the registry as it is: texts, lists and numbers inside
+ * their bounds, kids and audiences each once, at least one key, of a length that its algorithm
+ * has, and a claim or an audience that binds tokens to the tenant. Errors: INVALID.
+ */
+LH_MUST_USE lh_status lh_issuer_check(const struct lh_issuer *issuer);
+
+/*
+ * Whether no token of this one iss can mean both tenants that have these rows: both say that they
+ * share it, and either one claim names the tenant in both, with values that differ or with the
+ * tenants' own names, or audiences do in both, and none of them is the same.
+ */
+bool lh_issuer_is_told_from(const struct lh_issuer *one, const struct lh_issuer *other);
+
+/*
  * Whether a claim names the tenant: its id, an alias (both exact bytes) or its uid. What has the
  * form of a uid is never taken for a name.
  */

@@ -5,6 +5,7 @@
  */
 #include "fuzz.h"
 
+#include "registry/issuer_codec.h"
 #include "registry/row_codec.h"
 #include "registry/tenant_codec.h"
 
@@ -40,6 +41,39 @@ static void check_tier(lh_slice row)
     FUZZ_CHECK(lh_is_ok(lh_tier_check(&tier)));
     FUZZ_CHECK(lh_is_ok(lh_tier_row_write(&tier, &written)));
     FUZZ_CHECK(lh_slice_is_equal(lh_buf_view(&written), row));
+}
+
+static void check_signing_key(lh_slice row)
+{
+    struct lh_wrapped_signing_key key = {.id = 1};
+    LH_CLEANUP(lh_buf_fini) struct lh_buf written = LH_BUF_EMPTY;
+    lh_status status = lh_signing_row_read(row, &key);
+    if (!lh_is_ok(status)) {
+        check_refusal(status);
+        return;
+    }
+    FUZZ_CHECK(lh_is_ok(lh_signing_row_write(&key, &written)));
+    FUZZ_CHECK(lh_slice_is_equal(lh_buf_view(&written), row));
+}
+
+static void check_issuer(lh_slice row)
+{
+    struct lh_arena arena = lh_arena_bounded((size_t)1024 * 1024);
+    struct lh_issuer issuer;
+    struct lh_issuer_binding binding;
+    LH_CLEANUP(lh_buf_fini) struct lh_buf written = LH_BUF_EMPTY;
+    lh_status status =
+        lh_issuer_row_read(LH_SLICE_LITERAL("https://idp.example"), row, &arena, &issuer);
+    if (!lh_is_ok(status)) {
+        check_refusal(status);
+    } else {
+        FUZZ_CHECK(lh_is_ok(lh_issuer_check(&issuer)));
+        FUZZ_CHECK(lh_is_ok(lh_issuer_row_write(&issuer, &written)));
+        FUZZ_CHECK(lh_slice_is_equal(lh_buf_view(&written), row));
+        FUZZ_CHECK(lh_is_ok(lh_issuer_row_read_binding(row, &binding)));
+        FUZZ_CHECK(lh_slice_is_equal(binding.issuer.bind_value, issuer.bind_value));
+    }
+    lh_arena_fini(&arena);
 }
 
 static void check_end_key(lh_slice raw)
@@ -100,6 +134,12 @@ int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t len)
         break;
     case 'e':
         check_end_key(row);
+        break;
+    case 'i':
+        check_issuer(row);
+        break;
+    case 's':
+        check_signing_key(row);
         break;
     default:
         check_tenant(row);

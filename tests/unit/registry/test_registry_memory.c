@@ -8,6 +8,8 @@
 
 #include "registry_fixture.h"
 
+#include "issuer_fixture.h"
+
 #define MORE_THAN_A_ROUND_NEEDS 5000U
 
 static bool see_any(void *context, const struct lh_tenant *tenant)
@@ -27,11 +29,17 @@ static lh_status write_round(struct lh_registry *registry)
     const struct lh_wrapped_dek dek = {.id = 1, .state = LH_DEK_ACTIVE};
     const struct lh_revocation revocation = {true, 0};
     LH_CLEANUP(lh_tenant_fini) struct lh_tenant *tenant = NULL;
+    struct made_issuer issuer;
+    struct lh_issuer_conflict conflict;
+    const struct lh_wrapped_signing_key signing = {.id = 1, .life_s = 1};
     uint64_t epoch;
+    make_issuer(&issuer, "https://idp.example");
     LH_TRY(lh_registry_begin(registry, &txn));
     LH_TRY(lh_registry_get_tenant(txn, &uid, &tenant));
     LH_TRY(lh_registry_put_tenant(txn, tenant));
     LH_TRY(lh_registry_put_dek(txn, &uid, &dek));
+    LH_TRY(lh_registry_put_issuers(txn, &uid, &issuer.issuer, 1, &conflict));
+    LH_TRY(lh_registry_put_signing_key(txn, &uid, &signing));
     LH_TRY(lh_registry_claim_name(txn, LH_NAME_DOMAIN, LH_SLICE_LITERAL("acme.test"), &uid,
                                   FIXTURE_NOW_MS, false));
     LH_TRY(lh_registry_put_revocation(txn, &uid, &lease, &revocation, 5));
