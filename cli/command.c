@@ -8,6 +8,10 @@
 #define SESSION_CREATE_OPTIONS                                                                     \
     (OPT(sub) | OPT(role) | OPT(scope) | OPT(group) | OPT(ttl) | OPT(state) | OPT(out))
 
+#define TOKEN_MINT_OPTIONS                                                                         \
+    (OPT(sub) | OPT(role) | OPT(scope) | OPT(group) | OPT(ttl) | OPT(sid) | OPT(service) |         \
+     OPT(audience) | OPT(out))
+
 static const struct command command_rows[] = {
     {"init", NULL, "", 0, 0, OPT(user), 0, NULL, run_init, "make a home",
      "Makes the home: settings, registry with the tiers free, standard and premium, session store, "
@@ -53,10 +57,20 @@ static const struct command command_rows[] = {
      "--all. When the command returns, no worker accepts them any more."},
     {"key", "list", "[TENANT]", 0, 1, 0, NEEDS_HOME, NULL, run_key_list, "list keys",
      "Lists numbers and lives of keys, never the keys."},
-    {"key", "rotate", "[TENANT]", 0, 1, OPT(all) | OPT(node), NEEDS_HOME, NULL, run_key_rotate,
-     "make new keys",
+    {"key", "rotate", "[TENANT]", 0, 1, OPT(all) | OPT(node) | OPT(signing), NEEDS_HOME, NULL,
+     run_key_rotate, "make new keys",
      "Makes a new data key for a tenant, for every tenant with --all, or a new key for signing "
-     "contexts with --node (published now, used after 10 minutes). Nobody is logged out."},
+     "contexts with --node (published now, used after 10 minutes). With --signing it is the key "
+     "that signs the tenant's tokens: published now, used after 10 minutes, the first one at once; "
+     "--all means those that have one. Nobody is logged out."},
+    {"token", "mint", "TENANT", 1, 1, TOKEN_MINT_OPTIONS, NEEDS_HOME | NEEDS_SESSIONS, NULL,
+     run_token_mint, "make a token and print it",
+     "Prints a JWT for --sub that the tenant's own key signs, and how long it is valid: --ttl, at "
+     "most the tier's absolute life; an hour if nothing is said. With --sid it belongs to a live "
+     "session of that subject and ends with it. With --service it is for an application at the "
+     "session API. The first token of a tenant makes its key; the public half lies in "
+     "`public/UID/jwks.json`. The token is a credential: with --out it goes to a file that only "
+     "its owner can read."},
     {"recover", NULL, "", 0, 0, 0, 0, NULL, run_recover,
      "bring sessions back after an unclean boot",
      "To be run after each boot, before or while nginx starts; it does nothing where nothing is to "

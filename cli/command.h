@@ -103,10 +103,15 @@ lh_status run_session_revoke(struct run *run);
 lh_status run_key_list(struct run *run);
 /* leasehold key rotate */
 lh_status run_key_rotate(struct run *run);
+/* leasehold token mint */
+lh_status run_token_mint(struct run *run);
 /* leasehold recover */
 lh_status run_recover(struct run *run);
 /* leasehold help */
 lh_status run_help(struct run *run);
+
+/* Reads --ttl; 0 if it was not given. Errors: INVALID. */
+lh_status read_ttl(struct run *run, uint32_t *out_ttl_s);
 
 /* Prints usage: of one command, of a noun's, or of all (command NULL, noun NULL). */
 void print_usage(FILE *file, const struct command *command, const char *noun);

@@ -29,17 +29,35 @@ lh_status run_key_list(struct run *run)
     return lh_ok();
 }
 
-lh_status run_key_rotate(struct run *run)
+static lh_status rotate_signing(struct run *run)
 {
     const struct arguments *arguments = &run->arguments;
-    output_list_begin(&run->output, "keys", "no tenants");
     if (has_option(arguments, OPTION_all)) {
-        LH_TRY(lh_admin_key_rotate_all(run->admin, print_row, &run->output));
-    } else if (has_option(arguments, OPTION_node)) {
-        LH_TRY(lh_admin_key_rotate_node(run->admin, print_row, &run->output));
-    } else {
-        LH_TRY(lh_admin_key_rotate(run->admin, operand(arguments, 0), print_row, &run->output));
+        return lh_admin_key_rotate_signing_all(run->admin, print_row, &run->output);
     }
+    return lh_admin_key_rotate_signing(run->admin, operand(arguments, 0), print_row, &run->output);
+}
+
+static lh_status rotate_other(struct run *run)
+{
+    const struct arguments *arguments = &run->arguments;
+    if (has_option(arguments, OPTION_all)) {
+        return lh_admin_key_rotate_all(run->admin, print_row, &run->output);
+    }
+    if (has_option(arguments, OPTION_node)) {
+        return lh_admin_key_rotate_node(run->admin, print_row, &run->output);
+    }
+    return lh_admin_key_rotate(run->admin, operand(arguments, 0), print_row, &run->output);
+}
+
+lh_status run_key_rotate(struct run *run)
+{
+    bool is_signing = has_option(&run->arguments, OPTION_signing);
+    if (is_signing && has_option(&run->arguments, OPTION_node)) {
+        return run_fail(run, LH_INVALID, "--signing is a tenant's key: name one, or --all");
+    }
+    output_list_begin(&run->output, "keys", "no tenants");
+    LH_TRY(is_signing ? rotate_signing(run) : rotate_other(run));
     output_list_end(&run->output);
     return lh_ok();
 }

@@ -23,16 +23,22 @@ enum option_kind { OPTION_FLAG, OPTION_VALUE, OPTION_LIST, OPTION_INPUT, OPTION_
     X(reclaim, FLAG, "reclaim", "", "Take names that are reserved for another tenant.")            \
     X(dry_run, FLAG, "dry-run", "", "Print the difference and change nothing.")                    \
     X(sub, VALUE, "sub", "SUBJECT", "The user, as the application names him.")                     \
-    X(role, LIST, "role", "ROLE", "A role of the session; may be repeated.")                       \
+    X(role, LIST, "role", "ROLE", "A role of the session or token; may be repeated.")              \
     X(scope, LIST, "scope", "SCOPE", "A scope beside those of its roles; may be repeated.")        \
     X(group, LIST, "group", "GROUP", "A group of the user; may be repeated.")                      \
-    X(ttl, VALUE, "ttl", "SECONDS", "How long the session lives at most (the tier's life).")       \
+    X(ttl, VALUE, "ttl", "SECONDS", "How long the session or token lives at most.")                \
     X(state, INPUT, "state", "FILE",                                                               \
       "A JSON object to be kept, sealed, with the session; - is "                                  \
       "standard input.")                                                                           \
-    X(out, OUTPUT, "out", "FILE", "Write the cookie to this file (0600) and not to the output.")   \
+    X(out, OUTPUT, "out", "FILE",                                                                  \
+      "Write the cookie or token to this file (0600) and not to the output.")                      \
     X(all, FLAG, "all", "", "All of them.")                                                        \
-    X(node, FLAG, "node", "", "The key with which this node signs contexts.")
+    X(node, FLAG, "node", "", "The key with which this node signs contexts.")                      \
+    X(signing, FLAG, "signing", "", "The key with which the tenant's tokens are signed.")          \
+    X(sid, VALUE, "sid", "REF", "The session, by its reference, that the token belongs to.")       \
+    X(service, FLAG, "service", "", "A token for an application at the session API.")              \
+    X(audience, LIST, "audience", "NAME",                                                          \
+      "Who shall take the token (leasehold-api); may be repeated.")
 
 #define DEFAULT_HOME "/var/lib/leasehold"
 

@@ -52,7 +52,7 @@ static void print_made(void *context, const struct lh_admin_credential *made)
     lh_wipe(cookie, sizeof(cookie));
 }
 
-static lh_status read_ttl(struct run *run, uint32_t *out_ttl_s)
+lh_status read_ttl(struct run *run, uint32_t *out_ttl_s)
 {
     lh_slice text = option_value(&run->arguments, OPTION_ttl);
     uint64_t ttl_s = 0;

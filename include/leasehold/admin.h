@@ -41,8 +41,9 @@ struct lh_admin_parts {
     const char *key_fault;     /* what failed last in the keyring; "" or NULL: nothing */
     const struct lh_clock *clock;
     const struct lh_host *host;
-    const char *node_path; /* directory of the node's keys */
-    const char *jwks_path; /* the published set */
+    const char *node_path;   /* directory of the node's keys */
+    const char *jwks_path;   /* the published set */
+    const char *public_path; /* directory of it, and of the tenants' */
     /* Runs what was offloaded to the host until nothing is left. */
     void (*run_tasks)(void *context);
     void *run_context;
@@ -242,12 +243,12 @@ LH_PUBLIC LH_MUST_USE lh_status lh_admin_session_revoke_all(struct lh_admin *adm
 /* --- Keys ------------------------------------------------------------------------------------- */
 
 struct lh_admin_key {
-    lh_slice kind;       /* "tenant", "node", "cell" */
+    lh_slice kind;       /* "tenant", "signing", "node", "cell" */
     lh_slice tenant;     /* its id; empty for others */
-    lh_slice id;         /* a number, or the kid of a node key */
+    lh_slice id;         /* a number, or the kid of a node or signing key */
     lh_slice state;      /* "pending", "active", "decrypt-only", "verify-only", "destroyed" */
     uint64_t created_ms; /* 0 = not known */
-    uint64_t from_ms;    /* node keys: first use */
+    uint64_t from_ms;    /* node and signing keys: first use */
     uint64_t until_ms;   /* when it goes; 0 = open */
 };
 
@@ -277,6 +278,57 @@ LH_PUBLIC LH_MUST_USE lh_status lh_admin_key_rotate_all(struct lh_admin *admin,
  */
 LH_PUBLIC LH_MUST_USE lh_status lh_admin_key_rotate_node(struct lh_admin *admin,
                                                          lh_admin_key_fn each, void *context);
+
+/*
+ * A new key for signing a tenant's tokens: published now, used after 10 min; the tenant's first at
+ * once. What the one before has signed is verified until the longest of it is over.
+ * Errors: ABSENT, FORBIDDEN (removed), LIMITED (one waits already, or too many), KEY_DOWN,
+ * UNREADABLE, UNSAFE_FILE, NO_SPACE, REGISTRY_DOWN, COUNTERS_DOWN, CRYPTO, NO_MEMORY.
+ */
+LH_PUBLIC LH_MUST_USE lh_status lh_admin_key_rotate_signing(struct lh_admin *admin, lh_slice tenant,
+                                                            lh_admin_key_fn each, void *context);
+/* The same for every tenant that has such a key and none that waits. Errors: the first one's. */
+LH_PUBLIC LH_MUST_USE lh_status lh_admin_key_rotate_signing_all(struct lh_admin *admin,
+                                                                lh_admin_key_fn each,
+                                                                void *context);
+
+/* --- Tokens ----------------------------------------------------------------------------------- */
+
+struct lh_admin_token_spec {
+    lh_slice tenant;
+    lh_slice subject;
+    struct lh_admin_texts roles;
+    struct lh_admin_texts scopes;
+    struct lh_admin_texts groups;
+    struct lh_admin_texts audiences; /* none: "leasehold-api" */
+    lh_slice ref;    /* of a live session of the subject that it belongs to; empty: none */
+    uint32_t ttl_s;  /* 0: an hour, or what tier and session allow if that is less */
+    bool is_service; /* for an application at the session API: has the scope "sessions:*" */
+};
+
+/* A credential: never logged, wiped after the callback. */
+struct lh_admin_token {
+    lh_slice token;
+    lh_slice iss;
+    lh_slice kid;
+    lh_slice jti;
+    lh_slice type; /* "at+jwt", "lh-service+jwt" */
+    struct lh_admin_texts audiences;
+    uint64_t expires_ms;
+};
+
+typedef void (*lh_admin_token_fn)(void *context, const struct lh_admin_token *made);
+
+/*
+ * Makes a token that the tenant's own key signs; a tenant's first token makes the key.
+ * Errors: ABSENT (tenant or session), DISABLED, MALFORMED (subject, role, scope, group, audience,
+ * ref), TOO_LARGE, LIMITED (ttl over the tier's, or over the session's end), MISMATCH (the session
+ * is somebody else's), REVOKED, EXPIRED, KEY_DOWN, TAMPERED, STORE_DOWN, and as
+ * lh_admin_key_rotate_signing.
+ */
+LH_PUBLIC LH_MUST_USE lh_status lh_admin_token_mint(struct lh_admin *admin,
+                                                    const struct lh_admin_token_spec *spec,
+                                                    lh_admin_token_fn each, void *context);
 
 /* --- Policies from files ---------------------------------------------------------------------- */
 

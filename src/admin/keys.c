@@ -1,7 +1,7 @@
 /*
  * Listing and rotating keys. What is shown of a key is its number and its life, never its bytes.
  */
-#include "admin/admin.h"
+#include "admin/signing.h"
 
 #include "keys/keys.h"
 #include "keys/node_key.h"
@@ -56,6 +56,10 @@ static bool list_tenant_keys(void *context, const struct lh_tenant *tenant)
     const struct key_listing *listing = context;
     for (size_t i = 0; i < tenant->dek_count; i++) {
         describe_dek(tenant, &tenant->deks[i], listing->each, listing->context);
+    }
+    for (size_t i = 0; i < tenant->signing_key_count; i++) {
+        lh_admin_describe_signing_key(tenant, i, lh_admin_now_ms(listing->admin), listing->each,
+                                      listing->context);
     }
     return true;
 }
@@ -234,15 +238,21 @@ lh_status lh_admin_key_rotate(struct lh_admin *admin, lh_slice tenant_id, lh_adm
 
 /* --- Rotate all ------------------------------------------------------------------------------- */
 
+typedef lh_status (*rotate_fn)(struct lh_admin *admin, lh_slice tenant_id, lh_admin_key_fn each,
+                               void *context);
+
 struct id_list {
     struct lh_buf ids; /* struct lh_tenant_id, one after the other */
     lh_status status;
+    bool is_of_signers; /* only who has a signing key */
+    rotate_fn rotate;
 };
 
 static bool add_id(void *context, const struct lh_tenant *tenant)
 {
     struct id_list *list = context;
-    if (tenant->state == LH_TENANT_REMOVED) {
+    if (tenant->state == LH_TENANT_REMOVED ||
+        (list->is_of_signers && tenant->signing_key_count == 0)) {
         return true;
     }
     list->status = lh_buf_add(&list->ids, LH_SLICE_OF(tenant->id));
@@ -256,29 +266,45 @@ static lh_status rotate_listed(struct lh_admin *admin, const struct id_list *lis
     while (cursor.rest.len > 0) {
         struct lh_tenant_id id;
         LH_TRY(lh_cursor_copy(&cursor, &id, sizeof(id)));
-        lh_status status = lh_admin_key_rotate(admin, lh_tenant_id_view(&id), each, context);
+        lh_status status = list->rotate(admin, lh_tenant_id_view(&id), each, context);
         /* Removed or renamed since the list was made: not ours to rotate any more. */
-        if (status.code != LH_ABSENT && status.code != LH_FORBIDDEN) {
+        bool is_gone = status.code == LH_ABSENT || status.code == LH_FORBIDDEN;
+        bool is_waiting = status.code == LH_LIMITED && list->is_of_signers;
+        if (!is_gone && !is_waiting) {
             LH_TRY(status);
         }
     }
     return lh_ok();
 }
 
-lh_status lh_admin_key_rotate_all(struct lh_admin *admin, lh_admin_key_fn each, void *context)
+static lh_status rotate_all(struct lh_admin *admin, struct id_list *list, lh_admin_key_fn each,
+                            void *context)
 {
     lh_admin_enter(admin);
-    struct id_list list = {.ids = LH_BUF_EMPTY};
-    lh_status status = lh_registry_each_tenant(admin->parts.registry, add_id, &list);
+    lh_status status = lh_registry_each_tenant(admin->parts.registry, add_id, list);
     if (lh_is_ok(status)) {
-        status = list.status;
+        status = list->status;
     }
     status = lh_admin_check(admin, status, "read the tenants");
     if (lh_is_ok(status)) {
-        status = rotate_listed(admin, &list, each, context);
+        status = rotate_listed(admin, list, each, context);
     }
-    lh_buf_fini(&list.ids);
+    lh_buf_fini(&list->ids);
     return status;
+}
+
+lh_status lh_admin_key_rotate_all(struct lh_admin *admin, lh_admin_key_fn each, void *context)
+{
+    struct id_list list = {.ids = LH_BUF_EMPTY, .rotate = lh_admin_key_rotate};
+    return rotate_all(admin, &list, each, context);
+}
+
+lh_status lh_admin_key_rotate_signing_all(struct lh_admin *admin, lh_admin_key_fn each,
+                                          void *context)
+{
+    struct id_list list = {
+        .ids = LH_BUF_EMPTY, .is_of_signers = true, .rotate = lh_admin_key_rotate_signing};
+    return rotate_all(admin, &list, each, context);
 }
 
 /* --- Rotate the node's key -------------------------------------------------------------------- */

@@ -2,7 +2,7 @@
  * Acts on tenants. Each is one registry transaction; the change counters make every worker see it
  * at once.
  */
-#include "admin/admin.h"
+#include "admin/signing.h"
 
 #include "base/banned.h"
 
@@ -231,6 +231,18 @@ static lh_status release_all(struct lh_admin *admin, struct lh_registry_txn *txn
     return lh_ok();
 }
 
+/* So that another tenant may have them. Its signing keys stay, and nobody is told of them. */
+static lh_status release_issuers(struct lh_admin *admin, struct lh_registry_txn *txn,
+                                 const struct lh_tenant *tenant)
+{
+    struct lh_issuer_conflict none;
+    if (tenant->issuer_count == 0) {
+        return lh_ok();
+    }
+    return lh_admin_check(admin, lh_registry_put_issuers(txn, &tenant->uid, NULL, 0, &none),
+                          "release the tenant's issuers");
+}
+
 lh_status lh_admin_tenant_remove(struct lh_admin *admin, lh_slice id)
 {
     lh_admin_enter(admin);
@@ -245,8 +257,9 @@ lh_status lh_admin_tenant_remove(struct lh_admin *admin, lh_slice id)
     LH_TRY(lh_admin_check(
         admin, lh_registry_raise_tenant_epoch(txn, &tenant->uid, lh_admin_now_ms(admin), &epoch),
         "end the tenant's sessions"));
+    LH_TRY(release_issuers(admin, txn, tenant));
     LH_TRY(lh_admin_commit(admin, txn));
     lh_registry_end(&txn);
     audit_tenant(admin, LH_AUDIT_tenant_removed, tenant);
-    return lh_ok();
+    return lh_admin_withdraw_signing_keys(admin, tenant);
 }

@@ -27,6 +27,8 @@
     X(tenant_sessions_revoked, ACT)                                                                \
     X(key_rotated, ACT)                                                                            \
     X(node_key_rotated, ACT)                                                                       \
+    X(signing_key_rotated, ACT)                                                                    \
+    X(token_minted, ACT)                                                                           \
     X(sessions_recovered, ACT)                                                                     \
     X(cross_tenant_leak_detected, ACT)                                                             \
     X(tenant_mismatch, DECISION)                                                                   \

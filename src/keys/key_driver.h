@@ -18,8 +18,9 @@ enum lh_key_trait {
 
 /* What a wrapped key is for; part of the AAD, so that blobs cannot change places. */
 enum lh_wrap_purpose {
-    LH_WRAP_DEK = 1, /* a tenant's data key, under the tenant KEK */
-    LH_WRAP_CELL = 2 /* the installation's cell secret, under the KEK; uid is all zero */
+    LH_WRAP_DEK = 1,    /* a tenant's data key, under the tenant KEK */
+    LH_WRAP_CELL = 2,   /* the installation's cell secret, under the KEK; uid is all zero */
+    LH_WRAP_SIGNING = 3 /* the scalar of a key that signs a tenant's tokens, under the tenant KEK */
 };
 
 struct lh_wrap_scope {

@@ -105,13 +105,14 @@ lh_status lh_keys_destroy_tenant(struct lh_keys *keys, const struct lh_tenant_ui
     return keys->driver->destroy_tenant(keys->self, uid);
 }
 
-/* Cell secrets belong to no tenant, data keys to one: an all-zero uid is never a tenant's. */
+/* Cell secrets belong to no tenant, other keys to one: an all-zero uid is never a tenant's. */
 static bool is_scope_sane(const struct lh_wrap_scope *scope)
 {
     static const struct lh_tenant_uid nobody;
     bool is_nobody = lh_tenant_uid_is_equal(&scope->uid, &nobody);
     switch (scope->purpose) {
     case LH_WRAP_DEK:
+    case LH_WRAP_SIGNING:
         return !is_nobody && scope->key_id > 0;
     case LH_WRAP_CELL:
         return is_nobody;
@@ -119,16 +120,23 @@ static bool is_scope_sane(const struct lh_wrap_scope *scope)
     return false;
 }
 
-lh_status lh_keys_generate(struct lh_keys *keys, struct lh_crypto *crypto,
-                           const struct lh_wrap_scope *scope, struct lh_buf *out_blob)
+lh_status lh_keys_wrap(struct lh_keys *keys, struct lh_crypto *crypto,
+                       const struct lh_wrap_scope *scope, const struct lh_key *key,
+                       struct lh_buf *out_blob)
 {
     LH_MAGIC_CHECK(keys, KEYS_MAGIC);
     LH_ENSURE(is_scope_sane(scope), LH_INVALID);
+    LH_CLEANUP(lh_buf_fini) struct lh_buf blob = lh_buf_bounded(LH_WRAPPED_MAX_BYTES);
+    LH_TRY(keys->driver->wrap(keys->self, crypto, scope, key, &blob));
+    return lh_buf_add(out_blob, lh_buf_view(&blob));
+}
+
+lh_status lh_keys_generate(struct lh_keys *keys, struct lh_crypto *crypto,
+                           const struct lh_wrap_scope *scope, struct lh_buf *out_blob)
+{
     LH_CLEANUP(lh_key_fini) struct lh_key key;
     LH_TRY(lh_random(crypto, key.bytes, sizeof(key.bytes)));
-    LH_CLEANUP(lh_buf_fini) struct lh_buf blob = lh_buf_bounded(LH_WRAPPED_MAX_BYTES);
-    LH_TRY(keys->driver->wrap(keys->self, crypto, scope, &key, &blob));
-    return lh_buf_add(out_blob, lh_buf_view(&blob));
+    return lh_keys_wrap(keys, crypto, scope, &key, out_blob);
 }
 
 lh_status lh_keys_unwrap(struct lh_keys *keys, struct lh_crypto *crypto,

@@ -31,6 +31,13 @@ LH_MUST_USE lh_status lh_keys_destroy_tenant(struct lh_keys *keys, const struct 
  */
 LH_MUST_USE lh_status lh_keys_generate(struct lh_keys *keys, struct lh_crypto *crypto,
                                        const struct lh_wrap_scope *scope, struct lh_buf *out_blob);
+/*
+ * Wraps a key that is there already.
+ * Errors: as lh_key_driver.wrap, INVALID (a scope that cannot be).
+ */
+LH_MUST_USE lh_status lh_keys_wrap(struct lh_keys *keys, struct lh_crypto *crypto,
+                                   const struct lh_wrap_scope *scope, const struct lh_key *key,
+                                   struct lh_buf *out_blob);
 /* See lh_key_driver.unwrap. May run on a lane's thread with that thread's crypto. */
 LH_MUST_USE lh_status lh_keys_unwrap(struct lh_keys *keys, struct lh_crypto *crypto,
                                      const struct lh_wrap_scope *scope, lh_slice blob,

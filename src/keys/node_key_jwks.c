@@ -3,10 +3,8 @@
  * verifies contexts.
  */
 #include "codec/base64url.h"
-#include "keys/key_file.h"
+#include "keys/jwks_file.h"
 #include "keys/node_key_file.h"
-
-#include <fcntl.h>
 
 #include "base/banned.h"
 
@@ -47,31 +45,10 @@ static lh_status write_jwks(const struct lh_node_key_set *set, uint64_t now_ms, 
     return lh_buf_add_text(out, "]}\n");
 }
 
-/* Opens the directory of a path and names the file in it. Errors: UNREADABLE, NO_MEMORY. */
-static lh_status open_parent(const char *path, int *out_fd, const char **out_name)
-{
-    const char *slash = strrchr(path, '/');
-    LH_CLEANUP(lh_buf_fini) struct lh_buf parent = LH_BUF_EMPTY;
-    if (slash == NULL) {
-        LH_TRY(lh_buf_add_text(&parent, "."));
-    } else {
-        /* With its slash, so that the root is no case of its own. */
-        LH_TRY(lh_buf_add(&parent, lh_slice_of(path, (size_t)(slash - path) + 1)));
-    }
-    LH_TRY(lh_buf_terminate(&parent));
-    *out_fd = open((const char *)parent.ptr, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-    LH_ENSURE(*out_fd >= 0, LH_UNREADABLE);
-    *out_name = slash == NULL ? path : slash + 1;
-    return lh_ok();
-}
-
 lh_status lh_node_key_set_publish(const struct lh_node_key_set *set, const char *path,
                                   unsigned mode, uint64_t now_ms)
 {
     LH_CLEANUP(lh_buf_fini) struct lh_buf text = lh_buf_bounded(JWKS_MAX_BYTES);
     LH_TRY(write_jwks(set, now_ms, &text));
-    const char *name;
-    LH_CLEANUP(lh_key_fd_close) int dir_fd = -1;
-    LH_TRY(open_parent(path, &dir_fd, &name));
-    return lh_key_file_write(dir_fd, name, lh_buf_view(&text), LH_KEY_FILE_REPLACE, mode);
+    return lh_jwks_publish(path, lh_buf_view(&text), mode);
 }

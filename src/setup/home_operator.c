@@ -23,6 +23,7 @@ static void fill_parts(struct lh_home *home, const char *actor)
         .host = home->host,
         .node_path = home->layout.node,
         .jwks_path = home->layout.jwks,
+        .public_path = home->layout.public,
         .run_tasks = lh_blocking_host_run,
         .run_context = &home->blocking,
         .actor = actor,

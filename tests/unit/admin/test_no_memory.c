@@ -6,6 +6,8 @@
 
 #include "support/failing_alloc.h"
 
+#include "setup/home.h"
+
 /* More allocations than any act here makes. */
 #define ALLOCATIONS_MAX 4000U
 
@@ -88,12 +90,47 @@ static void test_apply__is_done_or_not_done_without_memory(void **state)
     assert_true(nth > 20);
 }
 
+static void keep_calls(void *context, const struct lh_admin_token *made)
+{
+    (void)made;
+    (*(int *)context)++;
+}
+
+static size_t count_signing_keys(struct made_home *made)
+{
+    struct lh_tenant *tenant = NULL;
+    const struct lh_directory_source *source = lh_registry_source(made->home->registry);
+    assert_ok(source->load_by_name(source->self, S("acme"), &tenant));
+    size_t count = tenant->signing_key_count;
+    lh_tenant_unref(tenant);
+    return count;
+}
+
+static void test_token_mint__hands_out_one_or_none_without_memory(void **state)
+{
+    struct made_home *made = *state;
+    const struct lh_admin_token_spec spec = {.tenant = S("acme"), .subject = S("alice")};
+    size_t nth = 1;
+    for (bool goes_on = true; goes_on; nth++) {
+        int calls = 0;
+        failing_alloc_at(nth);
+        lh_status minted = lh_admin_token_mint(made->admin, &spec, keep_calls, &calls);
+        goes_on = has_failed(nth);
+        assert_int_equal(calls, lh_is_ok(minted) ? 1 : 0);
+        assert_true(count_signing_keys(made) <= 1);
+        assert_true(nth < ALLOCATIONS_MAX);
+    }
+    assert_int_equal(count_signing_keys(made), 1);
+    assert_true(nth > 10);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         WITH_HOME(test_tenant_add__is_done_or_not_done_without_memory),
         WITH_HOME(test_session_revoke__is_true_to_its_word_without_memory),
         WITH_HOME(test_apply__is_done_or_not_done_without_memory),
+        WITH_HOME(test_token_mint__hands_out_one_or_none_without_memory),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

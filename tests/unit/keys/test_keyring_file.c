@@ -126,7 +126,9 @@ static void test_keyring__scopes_that_cannot_be_are_refused(void **state)
         dek_scope(1, 0),                                  /* no id */
         {.purpose = LH_WRAP_CELL, .uid = uid_of_byte(1)}, /* a tenant's cell */
         {.purpose = (enum lh_wrap_purpose)LH_WRAP_TENANT_KEK, .uid = uid_of_byte(1)},
-        {.purpose = (enum lh_wrap_purpose)3, .uid = uid_of_byte(1), .key_id = 1},
+        {.purpose = (enum lh_wrap_purpose)4, .uid = uid_of_byte(1), .key_id = 1},
+        {.purpose = LH_WRAP_SIGNING, .key_id = 1}, /* nobody's */
+        {.purpose = LH_WRAP_SIGNING, .uid = uid_of_byte(1)},
     };
     struct lh_key key;
     for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++) {
