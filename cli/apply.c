@@ -29,12 +29,16 @@ static void print_mistake(void *context, lh_slice line)
 
 lh_status run_apply(struct run *run)
 {
-    static struct lh_admin_document documents[OPERANDS_MAX];
+    static struct lh_admin_document documents[OPERANDS_MAX + 1];
     for (size_t i = 0; i < run->input_count; i++) {
         documents[i] = (struct lh_admin_document){lh_slice_from_text(run->inputs[i].name),
                                                   lh_buf_view(&run->inputs[i].text)};
     }
+    /* Behind those that the caller named lie the files that they name. */
+    size_t count = run->arguments.operand_count;
     const struct lh_admin_apply_options options = {
+        .files = documents + count,
+        .file_count = run->input_count - count,
         .is_dry_run = has_option(&run->arguments, OPTION_dry_run),
         .may_reclaim = has_option(&run->arguments, OPTION_reclaim),
         .on_change = print_change,
@@ -42,7 +46,7 @@ lh_status run_apply(struct run *run)
         .context = run,
     };
     output_list_begin(&run->output, "changes", "nothing to change");
-    LH_TRY(lh_admin_apply(run->admin, documents, run->input_count, &options));
+    LH_TRY(lh_admin_apply(run->admin, documents, count, &options));
     output_list_end(&run->output);
     return lh_ok();
 }

@@ -21,6 +21,7 @@ static const struct command command_rows[] = {
      NEEDS_HOME | NEEDS_INPUTS, NULL, run_apply, "bring tenants and tiers to the written state",
      "Reads YAML files with the maps `tiers` and `tenants`, prints the difference to what is, and "
      "makes it so, all in one step. What is not written is left alone; tenants are never removed. "
+     "Files that they name for keys of issuers are read with the caller's rights. "
      "A file \"-\" is standard input."},
     {"tenant", "add", "ID", 1, 1, OPT(tier) | OPT(domain) | OPT(alias) | OPT(reclaim), NEEDS_HOME,
      NULL, run_tenant_add, "make a tenant",

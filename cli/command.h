@@ -24,6 +24,7 @@ enum exit_code {
 /* A file that the caller named, read before rights were given up. */
 struct input {
     const char *name;
+    struct lh_buf path; /* holds the name of a file that another one names */
     struct lh_buf text;
 };
 

@@ -60,6 +60,43 @@ static lh_status read_all(struct run *run, const char *name, int fd, struct lh_b
     }
 }
 
+/* A file that a policy names, if it can be read; who applies it says where it was named. */
+static void add_named(void *context, lh_slice path)
+{
+    struct run *run = context;
+    for (size_t i = 0; i < run->input_count; i++) {
+        if (lh_slice_is_equal(lh_slice_from_text(run->inputs[i].name), path)) {
+            return;
+        }
+    }
+    if (run->input_count == OPERANDS_MAX + 1) {
+        return;
+    }
+    struct input input = {.text = lh_buf_bounded(INPUT_MAX_BYTES), .path = LH_BUF_EMPTY};
+    bool is_named =
+        lh_is_ok(lh_buf_add(&input.path, path)) && lh_is_ok(lh_buf_terminate(&input.path));
+    input.name = (const char *)input.path.ptr;
+    LH_CLEANUP(close_fd) int fd = is_named ? open(input.name, O_RDONLY | O_CLOEXEC) : -1;
+    if (fd >= 0 && lh_is_ok(read_all(run, input.name, fd, &input.text))) {
+        run->inputs[run->input_count++] = input;
+        return;
+    }
+    run->why[0] = '\0';
+    lh_buf_fini(&input.text);
+    lh_buf_fini(&input.path);
+}
+
+static lh_status add_named_files(struct run *run)
+{
+    size_t count = run->input_count;
+    for (size_t i = 0; i < count; i++) {
+        const struct lh_admin_document document = {lh_slice_from_text(run->inputs[i].name),
+                                                   lh_buf_view(&run->inputs[i].text)};
+        LH_TRY(lh_admin_policy_files(&document, add_named, run));
+    }
+    return lh_ok();
+}
+
 static lh_status add_input(struct run *run, const char *name)
 {
     LH_CLEANUP(close_fd) int fd = open_input(name);
@@ -106,13 +143,14 @@ lh_status files_open(struct run *run, const struct command *command)
     for (size_t i = 0; (command->needs & NEEDS_INPUTS) != 0 && i < arguments->operand_count; i++) {
         LH_TRY(add_input(run, arguments->operands[i]));
     }
-    return lh_ok();
+    return (command->needs & NEEDS_INPUTS) != 0 ? add_named_files(run) : lh_ok();
 }
 
 void files_close(struct run *run)
 {
     for (size_t i = 0; i < run->input_count; i++) {
         lh_buf_fini(&run->inputs[i].text);
+        lh_buf_fini(&run->inputs[i].path);
     }
     run->input_count = 0;
     if (run->out_fd >= 0) {

@@ -7,7 +7,7 @@
 
 #include "base/banned.h"
 
-#define TENANT_FIELDS 16U
+#define TENANT_FIELDS 17U
 
 static size_t describe(const struct lh_admin_tenant *tenant, struct field fields[TENANT_FIELDS])
 {
@@ -24,6 +24,7 @@ static size_t describe(const struct lh_admin_tenant *tenant, struct field fields
          .show = SHOW_RECORD,
          .roles = tenant->roles,
          .role_count = tenant->role_count},
+        FIELD_OF_LIST("issuers", SHOW_RECORD, tenant->issuers),
         FIELD_OF_TEXT("uid", SHOW_BOTH, tenant->uid),
         FIELD_OF_TEXT("cookie", SHOW_RECORD, tenant->cookie),
         FIELD_OF_TIME("created", SHOW_BOTH, tenant->created_ms),

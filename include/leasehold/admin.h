@@ -91,8 +91,9 @@ struct lh_admin_tenant {
     struct lh_admin_texts domains;
     const struct lh_admin_role *roles;
     size_t role_count;
-    uint32_t idle_s;     /* of its tier */
-    uint32_t absolute_s; /* of its tier */
+    struct lh_admin_texts issuers; /* iss of each, its own first */
+    uint32_t idle_s;               /* of its tier */
+    uint32_t absolute_s;           /* of its tier */
     uint32_t buckets;
     uint32_t slot;
     uint64_t epoch;
@@ -352,7 +353,19 @@ typedef void (*lh_admin_change_fn)(void *context, const struct lh_admin_change *
 /* One mistake in a document: "FILE:LINE:COLUMN: what is wrong". */
 typedef void (*lh_admin_mistake_fn)(void *context, lh_slice line);
 
+typedef void (*lh_admin_file_fn)(void *context, lh_slice path);
+
+/*
+ * Calls each for every file that a document names as `jwks_file`, so that it can be read with the
+ * caller's rights. A relative name begins where the document lies. A document that cannot be read
+ * names none: lh_admin_apply tells its mistakes. Errors: TOO_LARGE, NO_MEMORY.
+ */
+LH_PUBLIC LH_MUST_USE lh_status lh_admin_policy_files(const struct lh_admin_document *document,
+                                                      lh_admin_file_fn each, void *context);
+
 struct lh_admin_apply_options {
+    const struct lh_admin_document *files; /* those that documents name, by the same paths */
+    size_t file_count;
     bool is_dry_run;  /* tell the difference, change nothing */
     bool may_reclaim; /* as in lh_admin_tenant_spec */
     lh_admin_change_fn on_change;

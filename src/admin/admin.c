@@ -236,6 +236,10 @@ lh_status lh_admin_describe_tenant(const struct lh_tenant *tenant, lh_admin_tena
     lh_cookie_suffixed_name(&tenant->uid, cookie);
     LH_CLEANUP(free_roles) struct lh_admin_role *roles = NULL;
     LH_TRY(describe_roles(tenant, &roles));
+    lh_slice issuers[LH_ISSUERS_MAX];
+    for (size_t i = 0; i < tenant->issuer_count; i++) {
+        issuers[i] = tenant->issuers[i].iss;
+    }
     const struct lh_admin_tenant view = {
         .id = lh_tenant_id_view(&tenant->id),
         .uid = LH_SLICE_OF(uid),
@@ -246,6 +250,7 @@ lh_status lh_admin_describe_tenant(const struct lh_tenant *tenant, lh_admin_tena
         .domains = {tenant->domains, tenant->domain_count},
         .roles = roles,
         .role_count = tenant->role_count,
+        .issuers = {issuers, tenant->issuer_count},
         .idle_s = tenant->tier.idle_s,
         .absolute_s = tenant->tier.absolute_s,
         .buckets = tenant->bucket_counts[0],

@@ -102,6 +102,9 @@ static lh_status write_all(struct lh_apply *apply)
          tenant = tenant->next) {
         LH_TRY(lh_apply_check(apply, &tenant->place, lh_apply_tenant(apply, tenant)));
     }
+    for (struct lh_policy_tenant *tenant = policy->tenants; tenant != NULL; tenant = tenant->next) {
+        LH_TRY(lh_apply_issuers(apply, tenant));
+    }
     return lh_ok();
 }
 
@@ -172,9 +175,7 @@ lh_status lh_admin_apply(struct lh_admin *admin, const struct lh_admin_document 
     lh_admin_enter(admin);
     admin->is_rehearsal = options->is_dry_run;
     LH_CLEANUP(lh_policy_fini) struct lh_policy policy = {.tenant_count = 0};
-    LH_TRY(lh_admin_check(
-        admin,
-        lh_policy_read(admin, documents, count, options->on_mistake, options->context, &policy),
-        "read the policies"));
+    LH_TRY(lh_admin_check(admin, lh_policy_read(admin, documents, count, options, &policy),
+                          "read the policies"));
     return apply_policy(admin, &policy, options);
 }

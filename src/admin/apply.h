@@ -64,4 +64,16 @@ LH_MUST_USE lh_status lh_apply_tenant_drops(struct lh_apply *apply,
 LH_MUST_USE lh_status lh_apply_tenant(struct lh_apply *apply,
                                       const struct lh_policy_tenant *wanted);
 
+/*
+ * Notes how a tenant's issuers differ, and takes all away where they do, so that another tenant of
+ * the same call may have them. Errors: NO_SPACE, REGISTRY_DOWN, COUNTERS_DOWN, NO_MEMORY.
+ */
+LH_MUST_USE lh_status lh_apply_issuer_drops(struct lh_apply *apply, struct lh_policy_tenant *wanted,
+                                            const struct lh_tenant *tenant);
+/*
+ * Writes them, last of all.
+ * Errors: FORBIDDEN (two tenants could not be told apart), RESERVED, NO_SPACE, REGISTRY_DOWN.
+ */
+LH_MUST_USE lh_status lh_apply_issuers(struct lh_apply *apply, struct lh_policy_tenant *wanted);
+
 #endif

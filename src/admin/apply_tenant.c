@@ -119,6 +119,8 @@ lh_status lh_apply_tenant_drops(struct lh_apply *apply, struct lh_policy_tenant 
     if (wanted->has_domains) {
         LH_TRY(drop_names(&subject, LH_NAME_DOMAIN, &wanted->domains));
     }
+    LH_TRY(lh_apply_issuer_drops(apply, wanted, tenant));
+    wanted->has_dropped = wanted->are_issuers_changed; /* told to the audit log, at least */
     if (!subject.has_changed) {
         return lh_ok();
     }

@@ -29,6 +29,15 @@ struct lh_policy_tier {
     uint32_t state_bytes;
 };
 
+struct lh_policy_issuer {
+    struct lh_policy_place place;
+    bool is_bound_by_audience;
+    enum lh_algorithm algorithm; /* of keys that do not say; 0: they must */
+    struct lh_issuer issuer;     /* as the registry will have it */
+    const struct lh_yaml_node *jwks;
+    bool is_jwks_file; /* jwks names a file */
+};
+
 struct lh_policy_tenant {
     struct lh_policy_tenant *next;
     struct lh_policy_place place;
@@ -42,6 +51,11 @@ struct lh_policy_tenant {
     struct lh_admin_texts domains; /* likewise */
     struct lh_role *roles;
     size_t role_count;
+    bool has_issuers;
+    bool are_issuers_changed; /* set while applying: they are to be written */
+    bool are_issuers_told;    /* likewise: differences were noted */
+    struct lh_policy_issuer *issuers;
+    size_t issuer_count;
 };
 
 struct lh_policy {
@@ -58,13 +72,13 @@ void lh_policy_fini(struct lh_policy *policy);
 
 /*
  * Reads and checks documents.
- * on_mistake, context  told of each mistake.
- * out_policy           filled on OK; fini it in any case.
+ * options     its on_mistake is told of each mistake; its files are those that documents name.
+ * out_policy  filled on OK; fini it in any case.
  * Errors: MALFORMED (mistakes were told), TOO_LARGE, NO_MEMORY, CRYPTO.
  */
 LH_MUST_USE lh_status lh_policy_read(struct lh_admin *admin,
                                      const struct lh_admin_document *documents, size_t count,
-                                     lh_admin_mistake_fn on_mistake, void *context,
+                                     const struct lh_admin_apply_options *options,
                                      struct lh_policy *out_policy);
 
 #endif

@@ -15,7 +15,7 @@
 #define POLICY_TENANTS_MAX ((size_t)LH_COUNTER_SLOTS)
 #define POLICY_TIERS_MAX   1024U
 /* Most keys that one map of ours has. */
-#define KEYS_MAX 8U
+#define KEYS_MAX 16U
 
 void lh_policy_fini(struct lh_policy *policy)
 {
@@ -43,7 +43,7 @@ void lh_policy_complain(struct lh_policy_reader *reader, struct lh_yaml_mark at,
     for (int i = 0; i < len && i < (int)sizeof(line) - 1; i++) {
         line[i] = line[i] >= 0x20 && line[i] < 0x7f ? line[i] : '?';
     }
-    reader->on_mistake(reader->context, lh_slice_from_text(line));
+    reader->options->on_mistake(reader->options->context, lh_slice_from_text(line));
 }
 
 static const char *kind_name(const struct lh_yaml_node *node)
@@ -165,7 +165,7 @@ static lh_status read_document(struct lh_policy_reader *reader,
 }
 
 lh_status lh_policy_read(struct lh_admin *admin, const struct lh_admin_document *documents,
-                         size_t count, lh_admin_mistake_fn on_mistake, void *context,
+                         size_t count, const struct lh_admin_apply_options *options,
                          struct lh_policy *out_policy)
 {
     *out_policy = (struct lh_policy){.arena = lh_arena_bounded(LH_YAML_TREE_MAX_BYTES)};
@@ -173,8 +173,7 @@ lh_status lh_policy_read(struct lh_admin *admin, const struct lh_admin_document 
     LH_TRY(lh_random(admin->parts.crypto, hash_key.bytes, sizeof(hash_key.bytes)));
     lh_map_init(&out_policy->tiers_by_name, POLICY_TIERS_MAX, &hash_key);
     lh_map_init(&out_policy->tenants_by_id, POLICY_TENANTS_MAX, &hash_key);
-    struct lh_policy_reader reader = {
-        .admin = admin, .policy = out_policy, .on_mistake = on_mistake, .context = context};
+    struct lh_policy_reader reader = {.admin = admin, .policy = out_policy, .options = options};
     for (size_t i = 0; i < count; i++) {
         LH_TRY(read_document(&reader, &documents[i]));
     }

@@ -10,8 +10,7 @@ struct lh_policy_reader {
     struct lh_admin *admin;
     struct lh_policy *policy;
     lh_slice document;
-    lh_admin_mistake_fn on_mistake;
-    void *context;
+    const struct lh_admin_apply_options *options;
     size_t mistakes;
 };
 
@@ -51,5 +50,22 @@ LH_MUST_USE lh_status lh_policy_read_tiers(struct lh_policy_reader *reader,
 /* Reads the map under "tenants". Errors: NO_MEMORY, TOO_LARGE. */
 LH_MUST_USE lh_status lh_policy_read_tenants(struct lh_policy_reader *reader,
                                              const struct lh_yaml_node *node, void *policy);
+
+/* Reads the map under "issuers" of a tenant. Errors: NO_MEMORY, TOO_LARGE, CRYPTO. */
+LH_MUST_USE lh_status lh_policy_read_issuers(struct lh_policy_reader *reader,
+                                             const struct lh_yaml_node *node, void *tenant);
+
+/*
+ * Imports the keys of an issuer from its node: a JWK set as a map, as a text, or in a file.
+ * Mistakes are told. Errors: NO_MEMORY, TOO_LARGE, CRYPTO.
+ */
+LH_MUST_USE lh_status lh_policy_import_jwks(struct lh_policy_reader *reader,
+                                            struct lh_policy_issuer *issuer);
+
+/*
+ * Appends the path of a file that a document names.
+ * document  the document's own path. Errors: TOO_LARGE, NO_MEMORY.
+ */
+LH_MUST_USE lh_status lh_policy_write_path(lh_slice document, lh_slice name, struct lh_buf *out);
 
 #endif

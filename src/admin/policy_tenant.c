@@ -197,7 +197,7 @@ static lh_status read_rbac(struct lh_policy_reader *reader, const struct lh_yaml
 
 static const struct lh_policy_key tenant_keys[] = {
     {"tier", read_tier},       {"state", read_state}, {"aliases", read_aliases},
-    {"domains", read_domains}, {"rbac", read_rbac},
+    {"domains", read_domains}, {"rbac", read_rbac},   {"issuers", lh_policy_read_issuers},
 };
 
 /* --- Tenants ---------------------------------------------------------------------------------- */

@@ -124,3 +124,42 @@ def test_the_private_half_lies_nowhere_in_plain(own_home):
     x = base64.urlsafe_b64decode(key['x'] + '=')
     registry = Path(own_home.path, 'registry', 'data.mdb').read_bytes()
     assert x in registry and claims.encode() not in registry and b'alice' not in registry
+
+
+JWK = ('{"kty":"EC","crv":"P-256","kid":"k1","x":"f83OJ3D2xF1Bg8vub9tLe1gHMzV76e8Tus9uPHvRVEU",'
+       '"y":"x_FEzRu9m36HLN_tue659LNpXW6pCyStikYjKIWI5a0"}')
+POLICY = 'tenants:\n  acme:\n    issuers:\n      https://idp.example:\n        jwks_file: {}\n'
+
+
+def test_keys_of_issuers_are_read_where_the_policy_names_them(own_home, tmp_path):
+    folder = tmp_path / 'policies'
+    folder.mkdir()
+    policy, keys = folder / 'acme.yaml', folder / 'idp.json'
+    policy.write_text(POLICY.format('idp.json'))
+    missing = say(own_home, 'apply', str(policy))
+    assert missing.code == USAGE and f'{policy}:5:20: {keys} cannot be read' in missing.err, missing
+    keys.write_text('{"keys":[%s]}' % JWK)
+    tried = say_json(own_home, 'apply', str(policy), '--dry-run')
+    assert tried.document['changes'][0]['field'] == 'issuer https://idp.example'
+    assert say_json(own_home, 'tenant', 'show', 'acme').document['issuers'] == []
+    assert say_json(own_home, 'apply', str(policy)).document['changes'] == tried.document['changes']
+    assert say_json(own_home, 'tenant', 'show', 'acme').document['issuers'] == ['https://idp.example']
+    assert say_json(own_home, 'apply', str(policy)).document['changes'] == []
+    policy.write_text(POLICY.replace('acme', 'globex').format(keys))
+    said = say(own_home, 'apply', str(policy))
+    assert said.code == REFUSED and f'{policy}:4:7:' in said.why and '"acme"' in said.why, said
+    assert say_json(own_home, 'tenant', 'show', 'globex').document['issuers'] == []
+
+
+def test_a_private_key_in_a_set_is_refused_and_not_repeated(own_home, tmp_path):
+    policy, keys = tmp_path / 'acme.yaml', tmp_path / 'idp.json'
+    policy.write_text(POLICY.format('idp.json'))
+    secret = 'jpsQnnGQmL-YBIffH1136cspYG6-0iY7X1fCE9-E9LI'
+    keys.write_text('{"keys":[%s,"d":"%s"}]}' % (JWK[:-1], secret))
+    said = say(own_home, 'apply', str(policy))
+    assert said.code == USAGE and f'{policy}:5:20: key 1:' in said.err and secret not in said.err + said.out, said
+
+
+def test_the_own_issuer_is_shown_first(own_home):
+    made = mint(own_home, 'acme', '--sub', 'alice')
+    assert say_json(own_home, 'tenant', 'show', 'acme').document['issuers'] == [made['issuer']]

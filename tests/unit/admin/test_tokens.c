@@ -86,8 +86,8 @@ static lh_status verify(struct made_home *made, const char *id, const char *text
                                                .keys = verifying->keys};
     struct lh_token_question question = {.tenant = verifying->tenant, .now_ms = now_of(made)};
     const struct lh_raw_token *raw;
-    assert_ok(lh_token_digest(made->home->crypto, S(text), &question.digest));
-    assert_ok(lh_raw_token_read(S(text), verifying->room, &raw));
+    assert_ok(lh_token_text_of(made->home->crypto, S(text), &question.text));
+    assert_ok(lh_raw_token_read(&question.text, verifying->room, &raw));
     return lh_token_verify(&verifier, &question, raw, &verifying->token);
 }
 
