@@ -122,7 +122,7 @@ static void prepare(struct bench *bench, const char *tenant)
     bench->policy = (struct lh_gate_policy){.mode = LH_GATE_ON,
                                             .tenant_from = LH_GATE_TENANT_HEADER,
                                             .state = LH_GATE_STATE_CLAIMS,
-                                            .takes_cookie = true,
+                                            .credentials = LH_GATE_CREDENTIAL_COOKIE,
                                             .budget_ms = 1000,
                                             .cold_budget_ms = 1000};
     bench->headers[0] = (struct lh_request_header){LH_HEADER_ACCEPT, slice_of("*/*")};

@@ -31,6 +31,13 @@ static ngx_conf_enum_t  ngx_http_leasehold_states[] = {
 };
 
 
+static ngx_conf_enum_t  ngx_http_leasehold_token_modes[] = {
+    { ngx_string("stateful"), LH_GATE_TOKEN_STATEFUL },
+    { ngx_string("stateless"), LH_GATE_TOKEN_STATELESS },
+    { ngx_null_string, 0 }
+};
+
+
 static ngx_conf_enum_t  ngx_http_leasehold_stale_choices[] = {
     { ngx_string("refuse"), NGX_HTTP_LEASEHOLD_STALE_REFUSE },
     { ngx_string("pass"), NGX_HTTP_LEASEHOLD_STALE_PASS },

@@ -32,7 +32,8 @@ ngx_http_leasehold_set_tenant_from(ngx_conf_t *cf, ngx_command_t *cmd, void *con
         }
 
         if (ngx_http_leasehold_is(&value[i], "claim")) {
-            return ngx_http_leasehold_complain(cf, "not available in this build", &value[i]);
+            llcf->tenant_from |= LH_GATE_TENANT_CLAIM;
+            continue;
         }
 
         if (!ngx_http_leasehold_is(&value[i], "subdomain")) {
@@ -68,22 +69,26 @@ ngx_http_leasehold_set_credential(ngx_conf_t *cf, ngx_command_t *cmd, void *conf
     ngx_str_t   *value;
     ngx_uint_t   i;
 
-    if (llcf->takes_cookie != NGX_CONF_UNSET) {
+    if (llcf->credentials != NGX_CONF_UNSET_UINT) {
         return "is duplicate";
     }
 
+    llcf->credentials = 0;
     value = cf->args->elts;
 
     for (i = 1; i < cf->args->nelts; i++) {
 
         if (ngx_http_leasehold_is(&value[i], "cookie")) {
-            llcf->takes_cookie = 1;
+            llcf->credentials |= LH_GATE_CREDENTIAL_COOKIE;
             continue;
         }
 
-        if (ngx_http_leasehold_is(&value[i], "bearer")
-            || ngx_http_leasehold_is(&value[i], "signature"))
-        {
+        if (ngx_http_leasehold_is(&value[i], "bearer")) {
+            llcf->credentials |= LH_GATE_CREDENTIAL_BEARER;
+            continue;
+        }
+
+        if (ngx_http_leasehold_is(&value[i], "signature")) {
             return ngx_http_leasehold_complain(cf, "not available in this build", &value[i]);
         }
 

@@ -54,7 +54,9 @@ typedef struct {
     ngx_uint_t                 mode;
     ngx_uint_t                 tenant_from;       /* LH_GATE_TENANT_... */
     ngx_array_t               *base_domains;      /* of lh_slice; goes with tenant_from */
-    ngx_flag_t                 takes_cookie;
+    ngx_uint_t                 credentials;       /* LH_GATE_CREDENTIAL_... */
+    ngx_uint_t                 token_mode;
+    ngx_flag_t                 pass_authorization;
     ngx_uint_t                 state;
     ngx_flag_t                 is_require_set;
     ngx_array_t               *require_roles;     /* of lh_slice; goes with is_require_set */

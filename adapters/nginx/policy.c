@@ -42,7 +42,9 @@ ngx_http_leasehold_create_loc_conf(ngx_conf_t *cf)
     conf->mode = NGX_CONF_UNSET_UINT;
     conf->tenant_from = NGX_CONF_UNSET_UINT;
     conf->base_domains = NGX_CONF_UNSET_PTR;
-    conf->takes_cookie = NGX_CONF_UNSET;
+    conf->credentials = NGX_CONF_UNSET_UINT;
+    conf->token_mode = NGX_CONF_UNSET_UINT;
+    conf->pass_authorization = NGX_CONF_UNSET;
     conf->state = NGX_CONF_UNSET_UINT;
     conf->is_require_set = NGX_CONF_UNSET;
     conf->require_roles = NGX_CONF_UNSET_PTR;
@@ -84,7 +86,9 @@ ngx_http_leasehold_merge_loc_conf(ngx_conf_t *cf, void *parent, void *child)
 
     ngx_conf_merge_uint_value(conf->mode, prev->mode, LH_GATE_OFF);
     ngx_conf_merge_uint_value(conf->tenant_from, prev->tenant_from, LH_GATE_TENANT_HOST);
-    ngx_conf_merge_value(conf->takes_cookie, prev->takes_cookie, 1);
+    ngx_conf_merge_uint_value(conf->credentials, prev->credentials, LH_GATE_CREDENTIAL_COOKIE);
+    ngx_conf_merge_uint_value(conf->token_mode, prev->token_mode, LH_GATE_TOKEN_STATEFUL);
+    ngx_conf_merge_value(conf->pass_authorization, prev->pass_authorization, 0);
     ngx_conf_merge_uint_value(conf->state, prev->state, LH_GATE_STATE_CLAIMS);
     ngx_conf_merge_value(conf->is_require_set, prev->is_require_set, 0);
     ngx_conf_merge_ptr_value(conf->audiences, prev->audiences, NGX_CONF_UNSET_PTR);
@@ -156,7 +160,9 @@ ngx_http_leasehold_build_policy(ngx_conf_t *cf, ngx_http_leasehold_loc_conf_t *c
     policy->gate.origins = ngx_http_leasehold_list(conf->origins);
     policy->gate.preflight = ngx_http_leasehold_list(conf->preflight);
     policy->gate.is_stale_passed = conf->optional_stale == NGX_HTTP_LEASEHOLD_STALE_PASS;
-    policy->gate.takes_cookie = conf->takes_cookie != 0;
+    policy->gate.credentials = (unsigned) conf->credentials;
+    policy->gate.token_mode = (enum lh_gate_token_mode) conf->token_mode;
+    policy->gate.passes_authorization = conf->pass_authorization != 0;
     policy->gate.signin = ngx_http_leasehold_slice(conf->signin);
     policy->gate.budget_ms = (uint32_t) conf->budget;
     policy->gate.cold_budget_ms = (uint32_t) conf->cold_budget;

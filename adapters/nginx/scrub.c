@@ -7,8 +7,8 @@
 #include "ngx_http_leasehold.h"
 
 
-/* What is put into a request: the decision's headers and a Cookie. */
-#define NGX_HTTP_LEASEHOLD_EXTRA_MAX  (LH_DECISION_INJECT_MAX + 1)
+/* What is put into a request: the decision's headers, a Cookie and an Authorization. */
+#define NGX_HTTP_LEASEHOLD_EXTRA_MAX  (LH_DECISION_INJECT_MAX + 2)
 
 
 /* Names of what is put in, kept ready; a few more than there are. */
@@ -63,7 +63,7 @@ ngx_http_leasehold_is_ours(ngx_table_elt_t *element)
 
     kind = ngx_http_leasehold_kind(element);
 
-    return kind == LH_HEADER_COOKIE || lh_gate_is_managed(kind);
+    return kind == LH_HEADER_COOKIE || kind == LH_HEADER_AUTHORIZATION || lh_gate_is_managed(kind);
 }
 
 
@@ -330,6 +330,22 @@ ngx_http_leasehold_set_cookies(ngx_http_request_t *r, ngx_table_elt_t *elements,
 }
 
 
+/* The client's Authorization, or NULL; nginx has refused a second one. */
+static ngx_table_elt_t *
+ngx_http_leasehold_authorization(ngx_http_leasehold_record_t *record)
+{
+    ngx_uint_t  i;
+
+    for (i = 0; i < record->taken_count; i++) {
+        if (record->taken[i].kind == LH_HEADER_AUTHORIZATION) {
+            return record->taken[i].element;
+        }
+    }
+
+    return NULL;
+}
+
+
 /* leasehold_scrub off: the request as the client sent it. */
 static ngx_int_t
 ngx_http_leasehold_restore(ngx_http_leasehold_visit_t *visit)
@@ -361,6 +377,8 @@ ngx_http_leasehold_restore(ngx_http_leasehold_visit_t *visit)
     {
         return NGX_ERROR;
     }
+
+    r->headers_in.authorization = ngx_http_leasehold_authorization(record);
 
     return ngx_http_leasehold_set_cookies(r, first, count);
 }
@@ -434,7 +452,7 @@ ngx_http_leasehold_inject(ngx_http_leasehold_visit_t *visit, struct lh_decision 
     size_t               i;
     lh_slice             name;
     ngx_uint_t           count;
-    ngx_table_elt_t      elements[NGX_HTTP_LEASEHOLD_EXTRA_MAX], *first;
+    ngx_table_elt_t      elements[NGX_HTTP_LEASEHOLD_EXTRA_MAX], *authorization, *first;
     ngx_http_request_t  *r;
 
     r = visit->request;
@@ -447,6 +465,15 @@ ngx_http_leasehold_inject(ngx_http_leasehold_visit_t *visit, struct lh_decision 
             return NGX_ERROR;
         }
     }
+
+    authorization = decision->is_authorization_cut
+                    ? NULL : ngx_http_leasehold_authorization(visit->record);
+    if (authorization) {
+        elements[count++] = *authorization;
+    }
+
+    /* what modules look at, as long-lived as the request, whichever list has a copy */
+    r->headers_in.authorization = authorization;
 
     for (i = 0; i < decision->inject_count; i++) {
         if (ngx_http_leasehold_fill(r, &elements[count++], decision->inject[i].name,

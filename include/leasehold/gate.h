@@ -25,6 +25,14 @@ enum lh_gate_mode { LH_GATE_OFF, LH_GATE_ON, LH_GATE_OPTIONAL };
 #define LH_GATE_TENANT_SUBDOMAIN 1U
 #define LH_GATE_TENANT_HOST      2U
 #define LH_GATE_TENANT_HEADER    4U
+#define LH_GATE_TENANT_CLAIM     8U /* "tenant_id" of a bearer token */
+
+/* What is accepted as a credential, as bits. What is not is neither read nor removed. */
+#define LH_GATE_CREDENTIAL_COOKIE 1U
+#define LH_GATE_CREDENTIAL_BEARER 2U
+
+/* What a bearer token proves: that its session lives, or only what it says itself. */
+enum lh_gate_token_mode { LH_GATE_TOKEN_STATEFUL, LH_GATE_TOKEN_STATELESS };
 
 enum lh_gate_state { LH_GATE_STATE_NONE, LH_GATE_STATE_CLAIMS, LH_GATE_STATE_FULL };
 
@@ -46,15 +54,17 @@ struct lh_gate_policy {
     enum lh_gate_state state;           /* how much is fetched and injected */
     struct lh_gate_list require_roles;  /* any one of them, if there are some */
     struct lh_gate_list require_scopes; /* each of them */
-    struct lh_gate_list audiences;      /* of the context; empty: "leasehold" */
+    struct lh_gate_list audiences;      /* of contexts and tokens; empty: "leasehold" */
     enum lh_gate_origin origin;
     struct lh_gate_list origins;   /* for LIST: "scheme://host[:port]", beside the own one */
     struct lh_gate_list preflight; /* origins whose CORS preflight is answered here */
     bool is_stale_passed;          /* optional mode: an invalid cookie passes as anonymous */
-    bool takes_cookie;             /* "cookie" is among leasehold_credential */
-    lh_slice signin;               /* where browser navigations without session go; may be empty */
-    uint32_t budget_ms;            /* deadline of the whole decision */
-    uint32_t cold_budget_ms;       /* how long a key that is not warm may be waited for */
+    unsigned credentials;          /* LH_GATE_CREDENTIAL_... bits */
+    enum lh_gate_token_mode token_mode;
+    bool passes_authorization; /* an accepted bearer token goes on to the upstream */
+    lh_slice signin;           /* where browser navigations without session go; may be empty */
+    uint32_t budget_ms;        /* deadline of the whole decision */
+    uint32_t cold_budget_ms;   /* how long a key that is not warm may be waited for */
 };
 
 /* --- The request ------------------------------------------------------------------------------ */
@@ -138,6 +148,8 @@ struct lh_request {
     X(TENANT_CONFLICT, tenant_conflict, 400, "sources of the tenant disagree")                     \
     X(HEADERS_MALFORMED, headers_malformed, 400, "too many headers for the gate")                  \
     X(COOKIE_DUPLICATE, cookie_duplicate, 400, "session cookie is given more than once")           \
+    X(AUTHORIZATION_DUPLICATE, authorization_duplicate, 400,                                       \
+      "Authorization is given more than once")                                                     \
     X(TENANT_UNKNOWN, tenant_unknown, 401, "no such tenant")                                       \
     X(TENANT_DISABLED, tenant_disabled, 401, "tenant is disabled or removed")                      \
     X(NO_CREDENTIAL, no_credential, 401, "no credential")                                          \
@@ -150,6 +162,20 @@ struct lh_request {
     X(SESSION_EXPIRED, session_expired, 401, "session has expired")                                \
     X(INTEGRITY, integrity, 401, "session record is not authentic")                                \
     X(KEY_DESTROYED, key_destroyed, 401, "the key of the session is destroyed")                    \
+    X(TOKEN_MALFORMED, token_malformed, 401, "token is malformed or lacks a claim")                \
+    X(TOKEN_TOO_LARGE, token_too_large, 401, "token is too large")                                 \
+    X(TOKEN_ISSUER, token_issuer, 401, "token is of no issuer and key of the tenant")              \
+    X(TOKEN_ALGORITHM, token_algorithm, 401, "token names another algorithm than its key has")     \
+    X(TOKEN_SIGNATURE, token_signature, 401, "signature of the token does not hold")               \
+    X(TOKEN_TYPE, token_type, 401, "token is no access token")                                     \
+    X(TOKEN_EXPIRED, token_expired, 401, "token has expired")                                      \
+    X(TOKEN_EARLY, token_early, 401, "token is not valid yet")                                     \
+    X(TOKEN_TENANT, token_tenant, 401, "token names no tenant, or another")                        \
+    X(TOKEN_AUDIENCE, token_audience, 401, "token is for another audience")                        \
+    X(TOKEN_REVOKED, token_revoked, 401, "a logout ended the token")                               \
+    X(TOKEN_SESSION, token_session, 401, "token belongs to no session, or to another user's")      \
+    X(CREDENTIAL_CONFLICT, credential_conflict, 401, "cookie and token are of two sessions")       \
+    X(TOKEN_SERVICE, token_service, 403, "token is for the session API")                           \
     X(ROLE, role, 403, "role is missing")                                                          \
     X(SCOPE, scope, 403, "scope is missing")                                                       \
     X(ORIGIN, origin, 403, "request comes from another origin")                                    \
@@ -193,12 +219,19 @@ struct lh_header {
  */
 struct lh_gate_watch {
     uint8_t uid[16];
-    uint8_t lease[16];
+    uint8_t lease[16]; /* of a session; unused where a token alone has passed */
     uint16_t bucket;
     uint32_t slot;    /* of the tenant's change counter */
     uint64_t counter; /* the sum of that counter and the platform's: both only grow */
-    uint64_t end_ms;  /* session time at which the session ends whatever happens */
+    uint64_t end_ms;  /* session time at which it ends whatever happens */
     bool is_set;
+    bool is_token;     /* no session: the rest counts */
+    bool is_own_token; /* of the tenant's own issuer */
+    uint8_t user_tag[16];
+    uint64_t epochs[3]; /* of the token: platform, tenant, user */
+    uint64_t issued_ms;
+    uint64_t skew_ms;
+    uint64_t generation; /* of the tenant's issuers */
 };
 
 /*
@@ -217,8 +250,9 @@ struct lh_decision {
     size_t answer_count;
     bool is_private; /* the answer gets Cache-Control: private, no-store */
 
-    bool has_cookie; /* a Cookie header remains */
-    lh_slice cookie; /* the client's cookies without ours */
+    bool has_cookie;           /* a Cookie header remains */
+    lh_slice cookie;           /* the client's cookies without ours */
+    bool is_authorization_cut; /* Authorization is not for the upstream */
 
     /* For variables and logs; empty when not known. Tenant and uid only once proved or resolved. */
     lh_slice tenant;

@@ -9,6 +9,7 @@
 #include "gate/refusal_log.h"
 #include "registry/registry.h"
 #include "session/session_cache.h"
+#include "token/token.h"
 
 struct lh_gate {
     uint32_t magic;
@@ -36,6 +37,18 @@ struct lh_call_cookies {
     unsigned plain_count; /* how often it came */
     unsigned suffixed_count;
     lh_slice rest; /* all cookies but ours */
+};
+
+/* The bearer token of a request. */
+struct lh_call_bearer {
+    bool is_there;                         /* Authorization has the scheme Bearer */
+    struct lh_token_text text;             /* as sent; valid without a fault */
+    enum lh_reason fault;                  /* OK, or why it proves nothing whoever signed it */
+    const struct lh_raw_token *raw;        /* in request memory; NULL: not read yet */
+    const struct lh_verified_token *token; /* NULL until verified; request memory, or a cache's */
+    bool is_kept;                          /* token lies in request memory */
+    struct lh_user_tag user_tag;           /* of its subject; valid with has_user_tag */
+    bool has_user_tag;
 };
 
 /* Ends every cache key: no subject and no reference has it in it. */
@@ -80,11 +93,14 @@ struct lh_gate_call {
     struct lh_tenant *tenant;    /* one reference; NULL while unknown */
     enum lh_reason tenant_fault; /* OK, or why a credential will not help */
     bool is_host_named;          /* host or subdomain names the tenant */
+    bool is_unnamed;             /* nothing does, and a token could */
 
     /* read_credential, verify_credential */
     struct lh_call_cookies cookies;
+    struct lh_call_bearer bearer;
+    bool is_sessionless; /* a token speaks for itself: no session is looked for */
     lh_slice credential; /* the cookie's value */
-    bool has_credential;
+    bool has_credential; /* a cookie is there */
     struct lh_raw_handle raw;
     struct lh_handle handle;
     bool has_lease; /* raw is set; for logs */
@@ -182,6 +198,17 @@ LH_MUST_USE lh_status lh_call_grant_scopes(struct lh_gate_call *call);
  * what it may not do. Errors: NO_MEMORY.
  */
 LH_MUST_USE lh_status lh_call_name_session(struct lh_gate_call *call);
+/*
+ * Reads the bearer token, once. Nothing of it is verified.
+ * Errors: MALFORMED, TOO_LARGE (also noted as the token's fault), NO_MEMORY.
+ */
+LH_MUST_USE lh_status lh_call_read_raw_token(struct lh_gate_call *call);
+/* Makes the principal of a verified token the call's. */
+void lh_call_adopt_token(struct lh_gate_call *call);
+/* The tag of the token's subject, made once. Errors: CRYPTO. */
+LH_MUST_USE lh_status lh_call_token_user(struct lh_gate_call *call);
+/* lh_call_name_session for a token that speaks for itself. Errors: NO_MEMORY. */
+LH_MUST_USE lh_status lh_call_name_token(struct lh_gate_call *call);
 /* Whether scope is among the space-separated scopes. */
 bool lh_scope_has(lh_slice scopes, lh_slice scope);
 
@@ -203,10 +230,14 @@ LH_MUST_USE lh_status lh_gate_read_facts(struct lh_gate *gate, const struct lh_t
 
 /* Locations that are off, headers that are too many, preflights, a home that is down. */
 enum lh_step_flow lh_step_admit(struct lh_gate_call *call);
-/* Which tenant host and X-Tenant-ID name; all that are present must agree. */
+/* Whether a bearer token is there, and its form; nothing is verified. */
+enum lh_step_flow lh_step_read_bearer(struct lh_gate_call *call);
+/* Which tenant host, X-Tenant-ID and token name; all that are present must agree. */
 enum lh_step_flow lh_step_find_tenant(struct lh_gate_call *call);
-/* The tenant's cookie, or none. */
+/* The tenant's cookie, or none; a token; or nothing at all. */
 enum lh_step_flow lh_step_read_credential(struct lh_gate_call *call);
+/* Whether the token is the tenant's, for this place, and not ended by a logout. */
+enum lh_step_flow lh_step_verify_bearer(struct lh_gate_call *call);
 /* Whether the cookie is the tenant's: from the session cache, or by its MAC. */
 enum lh_step_flow lh_step_verify_credential(struct lh_gate_call *call);
 /* The record, from its store. */
@@ -215,6 +246,8 @@ enum lh_step_flow lh_step_load_session(struct lh_gate_call *call);
 enum lh_step_flow lh_step_consult_registry(struct lh_gate_call *call);
 /* The principal, under the tenant's key; and the state where it is asked for. */
 enum lh_step_flow lh_step_open_session(struct lh_gate_call *call);
+/* Whether a token and the session that was opened belong together. */
+enum lh_step_flow lh_step_match_token(struct lh_gate_call *call);
 /* Origin, roles, scopes. */
 enum lh_step_flow lh_step_check_policy(struct lh_gate_call *call);
 /* What the upstream is told; the only step that lets a session pass. */

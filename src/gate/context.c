@@ -4,7 +4,8 @@
  * again, to the same session and saying the same, while it has LEFT_MS to live.
  *
  * Claims: iss "leasehold" (the kid names the node), tenant, uid, sub, ref, scope, mode, aud (text
- * or list), iat, exp.
+ * or list), iat, exp. Where a token speaks for itself there is no ref but the token's jti, and the
+ * issuer (idp) if it is not the tenant's own: what its sub means is the issuer's.
  */
 #include "gate/call.h"
 
@@ -29,6 +30,24 @@ static uint64_t mix(uint64_t a, uint64_t b)
     return ((a << 7) | (a >> 57)) ^ b;
 }
 
+/* Whom the text is for. A token is known by its digest, which no lease id is. */
+static void write_bearer_key(const struct lh_gate_call *call, struct lh_context_key *key)
+{
+    const uint8_t *digest = call->bearer.text.digest.bytes;
+    key->uid = call->tenant->uid;
+    memcpy(key->lease.bytes, digest, sizeof(key->lease.bytes));
+    memcpy(&key->generation, digest + sizeof(key->lease.bytes), sizeof(key->generation));
+    key->mode = true;
+}
+
+static void write_session_key(const struct lh_gate_call *call, struct lh_context_key *key)
+{
+    key->uid = call->header->uid;
+    key->lease = call->header->lease;
+    key->generation = call->header->generation;
+    key->mode = call->header->has_user;
+}
+
 /* Everything that the text says, but for its times. */
 static struct lh_context_key key_of(const struct lh_gate_call *call,
                                     const struct lh_node_key *signer)
@@ -36,16 +55,17 @@ static struct lh_context_key key_of(const struct lh_gate_call *call,
     const struct lh_siphash_key *hash_key = &call->gate->hash_key;
     const struct lh_gate_list *audiences = &call->policy->audiences;
     struct lh_context_key key = {
-        .uid = call->header->uid,
-        .lease = call->header->lease,
-        .generation = call->header->generation,
         .audience = audiences->count,
         .content = mix(mix(lh_siphash(hash_key, call->decision->tenant),
                            lh_siphash(hash_key, call->decision->subject)),
                        lh_siphash(hash_key, call->scope)),
         .signer = lh_siphash(hash_key, lh_node_kid_view(&signer->kid)),
-        .mode = call->header->has_user,
     };
+    if (call->is_sessionless) {
+        write_bearer_key(call, &key);
+    } else {
+        write_session_key(call, &key);
+    }
     for (size_t i = 0; i < audiences->count; i++) {
         key.audience = mix(key.audience, lh_siphash(hash_key, audiences->items[i]));
     }
@@ -80,15 +100,30 @@ static lh_status add_audience(struct lh_buf *json, const struct lh_gate_list *au
     return lh_buf_add_u8(json, ']');
 }
 
-/* A context never outlives its session. */
+static uint64_t end_ms_of(const struct lh_gate_call *call)
+{
+    const struct lh_verified_token *token = call->bearer.token;
+    return call->is_sessionless ? token->ends_ms - token->skew_ms : call->header->absolute_end_ms;
+}
+
+/* A context never outlives its session or token. */
 static uint64_t expiry_s(const struct lh_gate_call *call, uint64_t issued_s)
 {
-    uint64_t end_s = call->header->absolute_end_ms / 1000;
+    uint64_t end_s = end_ms_of(call) / 1000;
     uint64_t expires_s = issued_s + LIFE_S;
     if (end_s < expires_s) {
         expires_s = end_s;
     }
     return expires_s > issued_s ? expires_s : issued_s + 1;
+}
+
+static lh_status add_token_claims(const struct lh_gate_call *call, struct lh_buf *json)
+{
+    if (!call->is_sessionless) {
+        return lh_ok();
+    }
+    LH_TRY(add_member(json, "jti", call->bearer.token->jti));
+    return call->bearer.token->is_own ? lh_ok() : add_member(json, "idp", call->bearer.token->iss);
 }
 
 static lh_status write_claims(const struct lh_gate_call *call, uint64_t issued_s,
@@ -100,7 +135,8 @@ static lh_status write_claims(const struct lh_gate_call *call, uint64_t issued_s
     LH_TRY(add_member(json, "tenant", decision->tenant));
     LH_TRY(add_member(json, "uid", decision->uid));
     LH_TRY(add_optional(json, "sub", decision->subject));
-    LH_TRY(add_member(json, "ref", decision->session_ref));
+    LH_TRY(add_optional(json, "ref", decision->session_ref));
+    LH_TRY(add_token_claims(call, json));
     LH_TRY(add_member(json, "scope", call->scope));
     LH_TRY(add_member(json, "mode", decision->mode));
     LH_TRY(add_audience(json, &call->policy->audiences));

@@ -40,7 +40,8 @@ static void read_header(struct lh_gate_call *call, lh_slice value, lh_slice suff
     struct lh_cookie_walk walk = lh_cookie_walk_over(value);
     struct lh_cookie_pair pair;
     while (lh_cookie_next(&walk, &pair)) {
-        if (call->policy->takes_cookie && lh_cookie_is_ours(pair.name)) {
+        if ((call->policy->credentials & LH_GATE_CREDENTIAL_COOKIE) != 0 &&
+            lh_cookie_is_ours(pair.name)) {
             note_ours(&call->cookies, &pair, suffixed_name);
         } else {
             lh_cookie_line_add(kept, pair.whole);

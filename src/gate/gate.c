@@ -31,18 +31,21 @@ struct step {
 
 static const struct step steps[] = {
     {"admit", lh_step_admit, LH_REASON_BUDGET},
+    {"read_bearer", lh_step_read_bearer, LH_REASON_BUDGET},
     {"find_tenant", lh_step_find_tenant, LH_REASON_BUDGET},
     {"read_credential", lh_step_read_credential, LH_REASON_BUDGET},
+    {"verify_bearer", lh_step_verify_bearer, LH_REASON_BUDGET},
     {"verify_credential", lh_step_verify_credential, LH_REASON_BUDGET},
     {"load_session", lh_step_load_session, LH_REASON_BUDGET},
     {"consult_registry", lh_step_consult_registry, LH_REASON_BUDGET},
     {"open_session", lh_step_open_session, LH_REASON_KEY_DOWN},
+    {"match_token", lh_step_match_token, LH_REASON_BUDGET},
     {"check_policy", lh_step_check_policy, LH_REASON_BUDGET},
     {"inject_context", lh_step_inject_context, LH_REASON_BUDGET},
 };
 
-#define STEP_COUNT       (sizeof(steps) / sizeof(steps[0]))
-#define STEP_FIND_TENANT 1U
+#define STEP_COUNT   (sizeof(steps) / sizeof(steps[0]))
+#define STEP_RESTART 1U /* read_bearer */
 
 const char *lh_call_step_name(const struct lh_gate_call *call)
 {
@@ -63,6 +66,9 @@ static void release(struct lh_gate_call *call)
     lh_handle_fini(&call->handle);
     call->has_lease = false;
     call->has_credential = false;
+    call->bearer = (struct lh_call_bearer){.is_there = false};
+    call->is_sessionless = false;
+    call->is_unnamed = false;
     call->is_opened = false;
     call->cold_deadline_ms = 0;
     call->cached = NULL;
@@ -189,7 +195,7 @@ static enum lh_step_flow restart(struct lh_gate_call *call)
     release(call);
     lh_decision_init(call->decision);
     call->now_ms = lh_clock_now_ms(call->gate->parts.clock);
-    call->step = STEP_FIND_TENANT;
+    call->step = STEP_RESTART;
     return LH_STEP_RESTART;
 }
 

@@ -11,19 +11,24 @@ struct lh_clock;
 struct lh_context_cache;
 struct lh_crypto;
 struct lh_directory;
+struct lh_key_cache;
 struct lh_node_keys;
 struct lh_registry;
 struct lh_session_cache;
 struct lh_vault;
+struct lh_verified_cache;
 
 struct lh_gate_parts {
-    struct lh_registry *registry;           /* revocations and user epochs */
-    struct lh_directory *directory;         /* tenants */
-    struct lh_vault *vault;                 /* sessions in their store */
-    struct lh_session_cache *session_cache; /* sessions of the last second */
-    struct lh_context_cache *context_cache; /* contexts that were signed in the last minute */
-    struct lh_cell *cell;                   /* cookie MAC keys */
-    struct lh_node_keys *node_keys;         /* what contexts are signed with */
+    struct lh_registry *registry;             /* revocations and user epochs */
+    struct lh_directory *directory;           /* tenants */
+    struct lh_vault *vault;                   /* sessions in their store */
+    struct lh_session_cache *session_cache;   /* sessions of the last second */
+    struct lh_context_cache *context_cache;   /* contexts that were signed in the last minute */
+    struct lh_key_cache *key_cache;           /* keys that verify tokens */
+    struct lh_verified_cache *verified_cache; /* tokens of the last second */
+    size_t token_max_bytes;                   /* longest token that is read */
+    struct lh_cell *cell;                     /* cookie MAC keys */
+    struct lh_node_keys *node_keys;           /* what contexts are signed with */
     struct lh_crypto *crypto;
     const struct lh_clock *clock;
     const struct lh_host *host;

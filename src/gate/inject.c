@@ -22,6 +22,9 @@
  */
 lh_status lh_call_name_session(struct lh_gate_call *call)
 {
+    if (call->is_sessionless) {
+        return lh_call_name_token(call);
+    }
     struct lh_decision *decision = call->decision;
     lh_session_ref_write(call->header->bucket, &call->header->lease, &call->texts->ref);
     decision->session_ref = lh_slice_of(call->texts->ref.text, call->texts->ref.len);
@@ -81,7 +84,7 @@ static lh_status inject_session(struct lh_gate_call *call)
     decision->scope = call->scope;
     lh_call_inject(call, LH_SLICE_LITERAL("X-Tenant-ID"), decision->tenant);
     lh_call_inject(call, LH_SLICE_LITERAL("X-Tenant-UID"), decision->uid);
-    lh_call_inject(call, LH_SLICE_LITERAL("X-Session-Ref"), decision->session_ref);
+    inject_if_any(call, LH_SLICE_LITERAL("X-Session-Ref"), decision->session_ref);
     lh_call_inject(call, LH_SLICE_LITERAL("X-Session-Mode"), decision->mode);
     if (call->policy->state != LH_GATE_STATE_NONE) {
         LH_TRY(inject_claims(call));
@@ -100,16 +103,42 @@ static void touch(struct lh_gate_call *call)
     }
 }
 
+static void watch_session(const struct lh_gate_call *call, struct lh_gate_watch *watch)
+{
+    memcpy(watch->lease, call->header->lease.bytes, sizeof(watch->lease));
+    watch->bucket = call->header->bucket;
+    watch->end_ms = call->header->absolute_end_ms;
+    watch->is_token = false;
+}
+
+static void watch_token(const struct lh_gate_call *call, struct lh_gate_watch *watch)
+{
+    const struct lh_verified_token *token = call->bearer.token;
+    bool has_key_end = token->key_until_ms != 0 && token->key_until_ms < token->ends_ms;
+    watch->end_ms = has_key_end ? token->key_until_ms : token->ends_ms;
+    watch->is_token = true;
+    watch->is_own_token = token->is_own;
+    memcpy(watch->user_tag, call->bearer.user_tag.bytes, sizeof(watch->user_tag));
+    watch->epochs[0] = token->epochs.platform;
+    watch->epochs[1] = token->epochs.tenant;
+    watch->epochs[2] = token->epochs.user;
+    watch->issued_ms = token->issued_ms;
+    watch->skew_ms = token->skew_ms;
+    watch->generation = token->generation;
+}
+
 static void watch(struct lh_gate_call *call)
 {
     struct lh_gate_watch *watch = &call->decision->watch;
     const struct lh_tenant *tenant = call->tenant;
     memcpy(watch->uid, tenant->uid.bytes, sizeof(watch->uid));
-    memcpy(watch->lease, call->header->lease.bytes, sizeof(watch->lease));
-    watch->bucket = call->header->bucket;
+    if (call->is_sessionless) {
+        watch_token(call, watch);
+    } else {
+        watch_session(call, watch);
+    }
     watch->slot = tenant->slot;
     watch->counter = tenant->counter + tenant->platform_counter;
-    watch->end_ms = call->header->absolute_end_ms;
     watch->is_set = true;
 }
 
@@ -139,7 +168,9 @@ enum lh_step_flow lh_step_inject_context(struct lh_gate_call *call)
     if (!lh_is_ok(status)) {
         return lh_call_refuse(call, reason_of_inject(status));
     }
-    touch(call);
+    if (!call->is_sessionless) {
+        touch(call);
+    }
     watch(call);
     return lh_call_pass(call, LH_REASON_OK);
 }

@@ -45,7 +45,8 @@ enum lh_step_flow lh_step_check_policy(struct lh_gate_call *call)
     if (!lh_is_ok(lh_call_name_session(call))) {
         return lh_call_refuse(call, LH_REASON_INTERNAL);
     }
-    if (!lh_call_is_origin_allowed(call)) {
+    /* No page can make a browser send a token that it does not have. */
+    if (call->has_credential && !lh_call_is_origin_allowed(call)) {
         return lh_call_refuse(call, LH_REASON_ORIGIN);
     }
     if (!has_required_role(call)) {

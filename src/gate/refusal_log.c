@@ -27,11 +27,14 @@ static enum voice voice_of(const struct lh_refusal *refusal)
     case LH_REASON_SESSION_EXPIRED:
     case LH_REASON_SESSION_REVOKED:
     case LH_REASON_SESSION_ABSENT:
+    case LH_REASON_TOKEN_EXPIRED:
+    case LH_REASON_TOKEN_REVOKED:
         return refusal->is_passed ? VOICE_REFUSED : VOICE_ROUTINE;
     case LH_REASON_LEAK:
     case LH_REASON_INTEGRITY:
     case LH_REASON_BAD_MAC:
     case LH_REASON_TENANT_CONFLICT:
+    case LH_REASON_TOKEN_TENANT:
         return VOICE_AUDIT;
     default:
         return lh_reason_http_status(refusal->reason) == 503 ? VOICE_FAULT : VOICE_REFUSED;

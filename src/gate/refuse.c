@@ -52,9 +52,10 @@ void lh_decision_refuse(struct lh_decision *decision, enum lh_reason reason)
     decision->answer_count = 0;
     decision->is_private = true;
     decision->has_cookie = false;
+    decision->is_authorization_cut = false;
     decision->watch.is_set = false;
     if (http_status == 401) {
-        /* RFC 9110 §11.6.1 asks for a challenge; the only credential here is the cookie. */
+        /* RFC 9110 §11.6.1 asks for a challenge. */
         decision->answer[decision->answer_count++] = (struct lh_header){
             LH_SLICE_LITERAL("WWW-Authenticate"), LH_SLICE_LITERAL("Cookie realm=\"leasehold\"")};
     }

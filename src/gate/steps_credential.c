@@ -1,5 +1,5 @@
 /*
- * The credential: which cookie, and whether it is the tenant's.
+ * The credential: which cookie, and whether it is the tenant's. Tokens are in steps_bearer.c.
  */
 #include "gate/call.h"
 
@@ -29,7 +29,7 @@ static lh_status pick_cookie(struct lh_gate_call *call)
 
 static enum lh_step_flow go_without(struct lh_gate_call *call)
 {
-    if (call->tenant_fault != LH_REASON_OK) {
+    if (call->tenant_fault != LH_REASON_OK && !call->is_unnamed) {
         return lh_call_refuse(call, call->tenant_fault);
     }
     return lh_call_may_be_anonymous(call) ? lh_call_pass_anonymous(call, LH_REASON_ANONYMOUS)
@@ -49,7 +49,8 @@ enum lh_step_flow lh_step_read_credential(struct lh_gate_call *call)
         return lh_call_refuse(call, status.code == LH_DUPLICATE ? LH_REASON_COOKIE_DUPLICATE
                                                                 : LH_REASON_COOKIE_CONFLICT);
     }
-    return call->has_credential ? LH_STEP_NEXT : go_without(call);
+    bool has_any = call->has_credential || call->bearer.is_there;
+    return has_any ? LH_STEP_NEXT : go_without(call);
 }
 
 static enum lh_reason reason_of_verify(lh_status status)
@@ -85,8 +86,19 @@ static lh_status verify(struct lh_gate_call *call)
     return lh_ok();
 }
 
+/* Two credentials must be of one session: otherwise the request speaks for two. */
+static bool is_of_tokens_session(const struct lh_gate_call *call)
+{
+    struct lh_session_ref ref;
+    lh_session_ref_write(call->raw.bucket, &call->raw.lease, &ref);
+    return lh_slice_is_equal(call->bearer.token->sid, lh_slice_of(ref.text, ref.len));
+}
+
 enum lh_step_flow lh_step_verify_credential(struct lh_gate_call *call)
 {
+    if (!call->has_credential) {
+        return LH_STEP_NEXT;
+    }
     lh_status status = lh_handle_parse(call->credential, &call->raw);
     if (!lh_is_ok(status)) {
         return lh_call_refuse(call, call->tenant_fault != LH_REASON_OK
@@ -98,5 +110,10 @@ enum lh_step_flow lh_step_verify_credential(struct lh_gate_call *call)
     if (call->tenant_fault != LH_REASON_OK) {
         return lh_call_refuse(call, call->tenant_fault);
     }
-    return lh_is_ok(status) ? LH_STEP_NEXT : lh_call_refuse(call, reason_of_verify(status));
+    if (!lh_is_ok(status)) {
+        return lh_call_refuse(call, reason_of_verify(status));
+    }
+    return !call->bearer.is_there || is_of_tokens_session(call)
+               ? LH_STEP_NEXT
+               : lh_call_refuse(call, LH_REASON_CREDENTIAL_CONFLICT);
 }

@@ -43,14 +43,30 @@ static void disarm(struct lh_gate_call *call)
     call->op = lh_op_idle(0, NULL);
 }
 
+/* Nothing is to be loaded: it is remembered, or there is none. */
+static bool is_known(const struct lh_gate_call *call)
+{
+    return call->cached != NULL || call->is_sessionless;
+}
+
+/* A token names its session; a cookie proves with a secret that it may. */
+static lh_status load(struct lh_gate_call *call)
+{
+    struct lh_vault *vault = call->gate->parts.vault;
+    if (call->has_credential) {
+        return lh_vault_load(vault, &call->op, &call->handle, &call->loaded);
+    }
+    const struct lh_session_key key = {call->handle.uid, call->handle.bucket, call->handle.lease};
+    return lh_vault_inspect(vault, &call->op, &key, &call->loaded);
+}
+
 enum lh_step_flow lh_step_load_session(struct lh_gate_call *call)
 {
-    if (call->cached != NULL) {
+    if (is_known(call)) {
         return LH_STEP_NEXT;
     }
     lh_call_arm(call, call->began_boot_ms + call->policy->budget_ms);
-    lh_status status =
-        lh_vault_load(call->gate->parts.vault, &call->op, &call->handle, &call->loaded);
+    lh_status status = load(call);
     if (status.code == LH_PENDING) {
         return LH_STEP_WAIT;
     }
@@ -85,7 +101,7 @@ lh_status lh_gate_read_facts(struct lh_gate *gate, const struct lh_tenant *tenan
 
 enum lh_step_flow lh_step_consult_registry(struct lh_gate_call *call)
 {
-    if (call->cached != NULL) {
+    if (is_known(call)) {
         return LH_STEP_NEXT;
     }
     struct lh_session_facts facts;
@@ -169,6 +185,10 @@ static bool is_key_news(struct lh_gate_call *call)
 /* Keeps the principal for the next request, or at least for this one. */
 static void remember(struct lh_gate_call *call)
 {
+    if (!call->has_credential) {
+        call->principal = &call->opened; /* the cache answers cookies only */
+        return;
+    }
     struct lh_session_question question = {.uid = &call->tenant->uid,
                                            .raw = &call->raw,
                                            .tenant_counter = call->tenant->counter,
@@ -195,7 +215,7 @@ static bool begin_opening(struct lh_gate_call *call)
 
 enum lh_step_flow lh_step_open_session(struct lh_gate_call *call)
 {
-    if (call->cached != NULL) {
+    if (is_known(call)) {
         return LH_STEP_NEXT;
     }
     if (!begin_opening(call)) {

@@ -1,7 +1,9 @@
 /*
- * Which tenant the request speaks of: host, subdomain and X-Tenant-ID, resolved and held against
- * each other. A tenant that is unknown or disabled does not end the request here: it goes on like
- * any other until its credential is judged, so that the answer and its time say nothing.
+ * Which tenant the request speaks of: host, subdomain, X-Tenant-ID and the claim of a token,
+ * resolved and held against each other. The claim only gives a name to look for: whether the token
+ * is that tenant's is proved later, under its issuers. One that is unknown or disabled does not
+ * end the request here: it goes on like any other until its credential is judged, so that the
+ * answer and its time say nothing.
  */
 #include "gate/call.h"
 
@@ -11,7 +13,8 @@
 
 _Static_assert(LH_GATE_TENANT_SUBDOMAIN == LH_TENANT_FROM_SUBDOMAIN &&
                    LH_GATE_TENANT_HOST == LH_TENANT_FROM_HOST &&
-                   LH_GATE_TENANT_HEADER == LH_TENANT_FROM_HEADER,
+                   LH_GATE_TENANT_HEADER == LH_TENANT_FROM_HEADER &&
+                   LH_GATE_TENANT_CLAIM == LH_TENANT_FROM_CLAIM,
                "sources have the same bits in the public header and in the tenant room");
 
 /* What one source says: nothing, a tenant, or a name that nobody has. */
@@ -78,15 +81,51 @@ static lh_status claim_name(const struct lh_gate_call *call, const struct lh_ten
     return lh_ok();
 }
 
+/* A uid, or a name. */
+static lh_status find_by_claim(const struct lh_gate_call *call, lh_slice claim,
+                               struct lh_tenant **out_tenant)
+{
+    struct lh_directory *directory = call->gate->parts.directory;
+    struct lh_tenant_uid uid;
+    struct lh_tenant_id id;
+    if (lh_is_ok(lh_tenant_uid_parse(claim, &uid))) {
+        return lh_directory_find_uid(directory, &uid, call->now_ms, out_tenant);
+    }
+    LH_ENSURE(lh_is_ok(lh_tenant_id_parse(claim, &id)), LH_ABSENT);
+    return lh_directory_find_name(directory, &id, call->now_ms, out_tenant);
+}
+
+/* A token that cannot be read, or has no such claim, names nobody. */
+static lh_status claim_token(struct lh_gate_call *call, struct claim *out_claim)
+{
+    struct lh_call_bearer *bearer = &call->bearer;
+    if ((call->policy->tenant_from & LH_GATE_TENANT_CLAIM) == 0 || !bearer->is_there ||
+        bearer->fault != LH_REASON_OK) {
+        return lh_ok();
+    }
+    lh_status status = lh_call_read_raw_token(call);
+    LH_ENSURE(status.code != LH_NO_MEMORY, LH_NO_MEMORY);
+    lh_slice claim;
+    if (!lh_is_ok(status) ||
+        !lh_is_ok(lh_raw_token_tenant(bearer->raw, LH_SLICE_LITERAL(LH_CLAIM_TENANT), &claim))) {
+        return lh_ok();
+    }
+    status = find_by_claim(call, claim, &out_claim->tenant);
+    LH_ENSURE(lh_is_ok(status) || status.code == LH_ABSENT, status.code);
+    out_claim->is_made = true;
+    return lh_ok();
+}
+
 /* A host that no tenant has registered says nothing if another source does. */
 static lh_status claim_domain(const struct lh_gate_call *call, const struct lh_tenant_hint *hint,
-                              struct claim *out_claim)
+                              bool has_token_claim, struct claim *out_claim)
 {
     lh_status status =
         lh_directory_find_domain(call->gate->parts.directory, lh_hostname_view(&hint->host),
                                  call->now_ms, &out_claim->tenant);
     LH_ENSURE(lh_is_ok(status) || status.code == LH_ABSENT, status.code);
-    out_claim->is_made = lh_is_ok(status) || (!hint->has_subdomain && !hint->has_header);
+    out_claim->is_made =
+        lh_is_ok(status) || (!hint->has_subdomain && !hint->has_header && !has_token_claim);
     return lh_ok();
 }
 
@@ -110,6 +149,7 @@ struct claims {
     struct claim subdomain;
     struct claim host;
     struct claim header;
+    struct claim token;
 };
 
 static void claims_fini(struct claims *claims)
@@ -117,16 +157,18 @@ static void claims_fini(struct claims *claims)
     claim_fini(&claims->subdomain);
     claim_fini(&claims->host);
     claim_fini(&claims->header);
+    claim_fini(&claims->token);
 }
 
-static lh_status resolve(const struct lh_gate_call *call, const struct lh_tenant_hint *hint,
+static lh_status resolve(struct lh_gate_call *call, const struct lh_tenant_hint *hint,
                          struct claims *claims)
 {
+    LH_TRY(claim_token(call, &claims->token));
     if (hint->has_subdomain) {
         LH_TRY(claim_name(call, &hint->from_subdomain, &claims->subdomain));
     }
     if (hint->has_host) {
-        LH_TRY(claim_domain(call, hint, &claims->host));
+        LH_TRY(claim_domain(call, hint, claims->token.is_made, &claims->host));
     }
     if (hint->has_header) {
         LH_TRY(claim_name(call, &hint->from_header, &claims->header));
@@ -151,11 +193,31 @@ static struct lh_tenant *pick(const struct claims *claims)
     return claims->host.tenant != NULL ? claims->host.tenant : claims->header.tenant;
 }
 
+/*
+ * What the token adds: the tenant, if nobody else names one; else it must mean the same. That it
+ * does not is answered when it is verified: it is a credential that is not good here.
+ */
+static struct lh_tenant *hear_token(struct lh_gate_call *call, const struct claims *claims)
+{
+    bool is_named = claims->subdomain.is_made || claims->host.is_made || claims->header.is_made;
+    struct lh_tenant *tenant = pick(claims);
+    call->is_unnamed = !is_named && !claims->token.is_made;
+    if (!is_named) {
+        return claims->token.tenant;
+    }
+    if (claims->token.is_made && claims->token.tenant != tenant &&
+        (tenant == NULL || claims->token.tenant == NULL ||
+         !lh_tenant_uid_is_equal(&tenant->uid, &claims->token.tenant->uid))) {
+        call->bearer.fault = LH_REASON_TOKEN_TENANT;
+    }
+    return tenant;
+}
+
 static void adopt(struct lh_gate_call *call, const struct claims *claims)
 {
-    struct lh_tenant *tenant = pick(claims);
+    struct lh_tenant *tenant = hear_token(call, claims);
     call->is_host_named = claims->subdomain.is_made || claims->host.is_made;
-    call->tenant_fault = LH_REASON_TENANT_UNKNOWN;
+    call->tenant_fault = call->is_unnamed ? LH_REASON_TOKEN_TENANT : LH_REASON_TENANT_UNKNOWN;
     if (tenant == NULL) {
         return;
     }

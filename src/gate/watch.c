@@ -27,6 +27,37 @@ static lh_status inspect(struct lh_gate *gate, const struct lh_gate_watch *watch
     return status.code == LH_PENDING ? lh_status_of(LH_TIMEOUT) : status;
 }
 
+/* A token under keys that stand, of before no logout. */
+static lh_status judge_token(struct lh_gate *gate, const struct lh_tenant *tenant,
+                             const struct lh_gate_watch *watch)
+{
+    LH_ENSURE(tenant->issuer_count > 0 && tenant->issuers[0].generation == watch->generation,
+              LH_REVOKED);
+    const struct lh_verified_token token = {
+        .is_own = watch->is_own_token,
+        .epochs = {watch->epochs[0], watch->epochs[1], watch->epochs[2]},
+        .issued_ms = watch->issued_ms,
+        .skew_ms = watch->skew_ms,
+    };
+    struct lh_token_epochs present = {.platform = tenant->platform_epoch, .tenant = tenant->epoch};
+    struct lh_user_tag user_tag;
+    memcpy(user_tag.bytes, watch->user_tag, sizeof(user_tag.bytes));
+    if (tenant->has_user_epochs) {
+        LH_TRY(lh_registry_read_user_epoch(gate->parts.registry, &tenant->uid, &user_tag,
+                                           &present.user));
+    }
+    LH_ENSURE(!lh_token_is_logged_out(&token, &present), LH_REVOKED);
+    return lh_ok();
+}
+
+static lh_status judge_session(struct lh_gate *gate, const struct lh_tenant *tenant,
+                               const struct lh_gate_watch *watch)
+{
+    LH_CLEANUP(lh_loaded_session_fini) struct lh_loaded_session loaded = LH_LOADED_SESSION_EMPTY;
+    LH_TRY(inspect(gate, watch, &loaded));
+    return judge(gate, tenant, &loaded.header);
+}
+
 static lh_status check_again(struct lh_gate *gate, const struct lh_gate_watch *watch,
                              uint64_t now_ms, uint64_t *out_counter)
 {
@@ -35,9 +66,7 @@ static lh_status check_again(struct lh_gate *gate, const struct lh_gate_watch *w
     LH_CLEANUP(lh_tenant_fini) struct lh_tenant *tenant = NULL;
     LH_TRY(lh_directory_find_uid(gate->parts.directory, &uid, now_ms, &tenant));
     LH_ENSURE(tenant->state == LH_TENANT_ACTIVE, LH_DISABLED);
-    LH_CLEANUP(lh_loaded_session_fini) struct lh_loaded_session loaded = LH_LOADED_SESSION_EMPTY;
-    LH_TRY(inspect(gate, watch, &loaded));
-    LH_TRY(judge(gate, tenant, &loaded.header));
+    LH_TRY(watch->is_token ? judge_token(gate, tenant, watch) : judge_session(gate, tenant, watch));
     *out_counter = tenant->counter + tenant->platform_counter;
     return lh_ok();
 }

@@ -23,6 +23,8 @@
 #include "setup/settings.h"
 #include "setup/write_watch.h"
 #include "tenant/directory.h"
+#include "token/key_cache.h"
+#include "token/verified_cache.h"
 
 struct lh_home {
     uint32_t magic;
@@ -45,6 +47,8 @@ struct lh_home {
     struct lh_node_keys *node_keys;
     struct lh_session_cache *session_cache;
     struct lh_context_cache *context_cache;
+    struct lh_key_cache *key_cache;
+    struct lh_verified_cache *verified_cache;
     struct lh_gate *gate;
     struct lh_jobs jobs;
     struct lh_write_watch write_watch;

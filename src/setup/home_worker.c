@@ -36,6 +36,22 @@ static lh_status open_context_cache(struct lh_home *home)
     return lh_context_cache_new(&options, &home->context_cache);
 }
 
+static lh_status open_key_cache(struct lh_home *home)
+{
+    struct lh_key_cache_options options = {.crypto = home->crypto,
+                                           .keys_max = (size_t)home->settings.token_key_entries};
+    LH_TRY(lh_home_make_hash_key(home, &options.hash_key));
+    return lh_key_cache_new(&options, &home->key_cache);
+}
+
+static lh_status open_verified_cache(struct lh_home *home)
+{
+    const size_t entries = (size_t)home->settings.token_cache_entries;
+    struct lh_verified_cache_options options = {.tokens_max = entries, .refusals_max = entries};
+    LH_TRY(lh_home_make_hash_key(home, &options.hash_key));
+    return lh_verified_cache_new(&options, &home->verified_cache);
+}
+
 static lh_status open_jobs(struct lh_home *home)
 {
     const uint64_t intervals[LH_JOB_COUNT] = {
@@ -55,6 +71,9 @@ static lh_status open_gate(struct lh_home *home)
         .vault = home->vault,
         .session_cache = home->session_cache,
         .context_cache = home->context_cache,
+        .key_cache = home->key_cache,
+        .verified_cache = home->verified_cache,
+        .token_max_bytes = (size_t)home->settings.token_max_bytes,
         .cell = home->cell,
         .node_keys = home->node_keys,
         .crypto = home->crypto,
@@ -74,6 +93,8 @@ static lh_status open_worker_parts(struct lh_home *home, char *out_error)
         {"the tenant directory", open_directory},
         {"the session cache", open_session_cache},
         {"the context cache", open_context_cache},
+        {"the cache of token keys", open_key_cache},
+        {"the token cache", open_verified_cache},
         {"the periodic jobs", open_jobs},
         {"the gate", open_gate},
     };

@@ -64,6 +64,14 @@ enum lh_setting_kind { LH_SETTING_SIZE, LH_SETTING_TIME, LH_SETTING_COUNT, LH_SE
       "How many signed contexts a worker keeps to hand them out again, about 1.5 KiB each: one "   \
       "for each session of the last 40 seconds and each audience. A context that is not kept "     \
       "costs a signature.")                                                                        \
+    X(token_cache_entries, COUNT, "token_cache_entries", 4096, 16, 1048576, "tokens",              \
+      "How many verified bearer tokens a worker remembers, about 4 KiB each, and as many that it " \
+      "has refused. The next request with one of them costs no signature check.")                  \
+    X(token_key_entries, COUNT, "token_key_entries", 1024, 16, 65536, "keys",                      \
+      "How many keys that verify tokens a worker keeps prepared, about 2 KiB each.")               \
+    X(token_max_bytes, SIZE, "token_max_size", 8 * LH_KIB, 1 * LH_KIB, 16 * LH_KIB, "bytes",       \
+      "Longest bearer token that is read; a longer one is refused before anything of it is "       \
+      "decoded.")                                                                                  \
     X(touch_queue_entries, COUNT, "touch_queue_entries", 8192, 256, 1048576, "touches",            \
       "How many last-use times may wait to be written; more are dropped and counted.")             \
     X(sync_interval_ms, TIME, "sync_interval", 500, 100, LH_MINUTE_MS, "time",                     \

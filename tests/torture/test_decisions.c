@@ -194,7 +194,7 @@ static int set_up(void **state)
     scene->policy = (struct lh_gate_policy){.mode = LH_GATE_ON,
                                             .tenant_from = LH_GATE_TENANT_HEADER,
                                             .state = LH_GATE_STATE_FULL,
-                                            .takes_cookie = true,
+                                            .credentials = LH_GATE_CREDENTIAL_COOKIE,
                                             .budget_ms = 5,
                                             .cold_budget_ms = 250};
     scene->expected = LH_REASON_OK;

@@ -83,6 +83,9 @@ struct lh_gate_parts installation_parts(const struct installation *all)
                                   .vault = all->vault,
                                   .session_cache = all->session_cache,
                                   .context_cache = all->context_cache,
+                                  .key_cache = all->key_cache,
+                                  .verified_cache = all->verified_cache,
+                                  .token_max_bytes = 8192,
                                   .cell = all->cell,
                                   .node_keys = all->node_keys,
                                   .crypto = all->crypto,
@@ -109,6 +112,12 @@ static void start_worker(struct installation *all)
     assert_ok(lh_session_cache_new(&cache_options, &all->session_cache));
     struct lh_context_cache_options context_options = {.entries_max = 64, .hash_key = hash_key};
     assert_ok(lh_context_cache_new(&context_options, &all->context_cache));
+    struct lh_key_cache_options key_options = {
+        .crypto = all->crypto, .keys_max = 16, .hash_key = hash_key};
+    assert_ok(lh_key_cache_new(&key_options, &all->key_cache));
+    struct lh_verified_cache_options token_options = {
+        .tokens_max = 64, .refusals_max = 64, .hash_key = hash_key};
+    assert_ok(lh_verified_cache_new(&token_options, &all->verified_cache));
     struct lh_gate_parts parts = installation_parts(all);
     assert_ok(lh_gate_new(&parts, &all->gate));
 }
@@ -118,6 +127,8 @@ static void stop_worker(struct installation *all)
     lh_gate_free(all->gate);
     lh_session_cache_free(all->session_cache);
     lh_context_cache_free(all->context_cache);
+    lh_verified_cache_free(all->verified_cache);
+    lh_key_cache_free(all->key_cache);
     lh_vault_free(all->vault);
     lh_datakey_cache_free(all->datakeys);
     lh_directory_free(all->directory);

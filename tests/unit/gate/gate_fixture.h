@@ -13,6 +13,8 @@
 #include "support/fake_host.h"
 #include "support/scratch_dir.h"
 #include "support/test.h"
+#include "token/key_cache.h"
+#include "token/verified_cache.h"
 
 /* Everything there is; pointers are owned. */
 struct installation {
@@ -29,6 +31,8 @@ struct installation {
     struct lh_vault *vault;
     struct lh_session_cache *session_cache;
     struct lh_context_cache *context_cache;
+    struct lh_key_cache *key_cache;
+    struct lh_verified_cache *verified_cache;
     struct lh_gate *gate;
     struct lh_tenant_uid acme;   /* alias "acme-old", domain "shop.acme.test", role "admin" */
     struct lh_tenant_uid globex; /* domain "globex.test" */

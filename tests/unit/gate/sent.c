@@ -11,7 +11,7 @@ struct lh_gate_policy any_policy(void)
         .tenant_from = LH_GATE_TENANT_SUBDOMAIN | LH_GATE_TENANT_HOST | LH_GATE_TENANT_HEADER,
         .base_domains = {bases, 1},
         .state = LH_GATE_STATE_CLAIMS,
-        .takes_cookie = true,
+        .credentials = LH_GATE_CREDENTIAL_COOKIE,
         .budget_ms = 5,
         .cold_budget_ms = 250,
     };

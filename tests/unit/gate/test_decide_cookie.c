@@ -240,7 +240,7 @@ static void test_cookie__is_left_alone_where_it_is_no_credential(void **state)
 {
     struct installation *all = *state;
     struct lh_gate_policy policy = any_policy();
-    policy.takes_cookie = false;
+    policy.credentials = 0;
     struct visitor alice = sign_in_alice(all, &all->acme);
     struct sent sent;
     sent_init(&sent, "acme.example.test");

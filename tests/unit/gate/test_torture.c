@@ -2,6 +2,7 @@
  * Each allocation of a decision failing in turn, the heap's and the request's: no crash, no leak
  * (the sanitizer build looks), nobody let in who would not be, and the next request is as before.
  */
+#include "bearer_fixture.h"
 #include "failing_calls.h"
 #include "gate_fixture.h"
 #include "support/failing_alloc.h"
@@ -13,6 +14,7 @@ struct scene {
     const char *host;
     const char *tenant_header; /* NULL: none */
     const struct visitor *visitor;
+    const char *token; /* NULL: none */
     struct lh_gate_policy policy;
     enum lh_reason expected; /* when nothing fails */
 };
@@ -28,6 +30,9 @@ static void prepare(struct sent *sent, const struct scene *scene)
     if (scene->visitor != NULL) {
         sent_add_cookie(sent, scene->visitor);
     }
+    if (scene->token != NULL) {
+        sent_add_bearer(sent, scene->token);
+    }
 }
 
 /* Nothing in memory that a decision could be spared by. */
@@ -37,6 +42,7 @@ static void forget(struct installation *all, const struct scene *scene)
         lh_session_cache_drop(all->session_cache, &scene->visitor->key.uid,
                               &scene->visitor->key.lease);
     }
+    lh_verified_cache_clear(all->verified_cache);
     fake_host_advance(&all->host, 2000); /* snapshots are older than they may be */
 }
 
@@ -156,6 +162,29 @@ static void test_torture__nobody(void **state)
     torture(all, &scene);
 }
 
+static void test_torture__a_token_with_and_without_a_session(void **state)
+{
+    struct installation *all = *state;
+    struct visitor alice = sign_in_alice(all, &all->acme);
+    const struct token token = {.signer = BY_OWN,
+                                .sid = ref_of(&alice),
+                                .expires_s = 24L * 3600,
+                                .extra = ",\"scope\":\"a\""};
+    const struct token forged = {.signer = BY_STRANGER, .expires_s = 24L * 3600};
+    char text[TOKEN_BYTES], forged_text[TOKEN_BYTES];
+    make_token(all, &all->acme, &token, text);
+    make_token(all, &all->acme, &forged, forged_text);
+    struct scene scene = {
+        .host = "x.test", .token = text, .policy = bearer_policy(), .expected = LH_REASON_OK};
+    scene.policy.tenant_from = LH_GATE_TENANT_CLAIM;
+    torture(all, &scene);
+    scene.policy.token_mode = LH_GATE_TOKEN_STATEFUL;
+    torture(all, &scene);
+    scene.token = forged_text;
+    scene.expected = LH_REASON_TOKEN_SIGNATURE;
+    torture(all, &scene);
+}
+
 static void test_torture__a_gate_that_cannot_be_made(void **state)
 {
     struct installation *all = *state;
@@ -183,6 +212,8 @@ int main(void)
         GATE_TEST(test_torture__a_live_session),
         GATE_TEST(test_torture__a_revoked_one),
         GATE_TEST(test_torture__nobody),
+        cmocka_unit_test_setup_teardown(test_torture__a_token_with_and_without_a_session,
+                                        bearer_setup, bearer_teardown),
         GATE_TEST(test_torture__a_gate_that_cannot_be_made),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -1,0 +1,335 @@
+/*
+ * Bearer tokens (RFC 6750, in the Authorization header only): is one there, is it the tenant's, and
+ * what does it prove here? Nothing is written, and no store is asked, before its signature holds.
+ */
+#include "gate/call.h"
+
+#include "token/verified_cache.h"
+
+#include "base/banned.h"
+
+/* --- Reading ---------------------------------------------------------------------------------- */
+
+#define SCHEME       LH_SLICE_LITERAL("Bearer")
+#define SCHEME_BYTES 6U
+
+static bool is_letter_or_digit(uint8_t byte)
+{
+    uint8_t lower = byte | 0x20;
+    return (lower >= 'a' && lower <= 'z') || (byte >= '0' && byte <= '9');
+}
+
+/* RFC 9110 §5.6.2: what may be part of a scheme's name. */
+static bool is_token_byte(uint8_t byte)
+{
+    return is_letter_or_digit(byte) ||
+           lh_slice_find(LH_SLICE_LITERAL("!#$%&'*+-.^_`|~"), byte) < sizeof("!#$%&'*+-.^_`|~") - 1;
+}
+
+/* Other schemes are credentials that are not listed. */
+static bool is_bearer(lh_slice value)
+{
+    return lh_slice_is_equal_nocase(lh_slice_cut(value, 0, SCHEME_BYTES), SCHEME) &&
+           (value.len == SCHEME_BYTES || !is_token_byte(value.ptr[SCHEME_BYTES]));
+}
+
+/* RFC 9110 §11.2: 1*( ALPHA / DIGIT / "-" / "." / "_" / "~" / "+" / "/" ) *"=". */
+static bool is_token68(lh_slice text)
+{
+    size_t len = text.len;
+    while (len > 0 && text.ptr[len - 1] == '=') {
+        len--;
+    }
+    for (size_t i = 0; i < len; i++) {
+        uint8_t byte = text.ptr[i];
+        if (!is_letter_or_digit(byte) && byte != '-' && byte != '.' && byte != '_' && byte != '~' &&
+            byte != '+' && byte != '/') {
+            return false;
+        }
+    }
+    return len > 0;
+}
+
+static enum lh_reason fault_of(const struct lh_gate_call *call, lh_slice value, lh_slice text)
+{
+    if (text.len > call->gate->parts.token_max_bytes) {
+        return LH_REASON_TOKEN_TOO_LARGE;
+    }
+    bool has_space = value.len > SCHEME_BYTES && value.ptr[SCHEME_BYTES] == ' ';
+    return has_space && is_token68(text) ? LH_REASON_OK : LH_REASON_TOKEN_MALFORMED;
+}
+
+/* Errors: CRYPTO. */
+static lh_status note_bearer(struct lh_gate_call *call, lh_slice value)
+{
+    struct lh_call_bearer *bearer = &call->bearer;
+    lh_slice text = lh_slice_cut(value, SCHEME_BYTES + 1, value.len);
+    bearer->is_there = true;
+    bearer->fault = fault_of(call, value, text);
+    return bearer->fault == LH_REASON_OK
+               ? lh_token_text_of(call->gate->parts.crypto, text, &bearer->text)
+               : lh_ok();
+}
+
+enum lh_step_flow lh_step_read_bearer(struct lh_gate_call *call)
+{
+    if ((call->policy->credentials & LH_GATE_CREDENTIAL_BEARER) == 0) {
+        return LH_STEP_NEXT;
+    }
+    lh_slice value;
+    lh_status status = lh_call_header(call, LH_HEADER_AUTHORIZATION, &value);
+    if (status.code == LH_DUPLICATE) {
+        return lh_call_refuse(call, LH_REASON_AUTHORIZATION_DUPLICATE);
+    }
+    if (!lh_is_ok(status) || !is_bearer(value)) {
+        return LH_STEP_NEXT;
+    }
+    if (lh_slice_find(value, ',') < value.len) {
+        return lh_call_refuse(call, LH_REASON_AUTHORIZATION_DUPLICATE); /* joined with a comma */
+    }
+    return lh_is_ok(note_bearer(call, value)) ? LH_STEP_NEXT
+                                              : lh_call_refuse(call, LH_REASON_INTERNAL);
+}
+
+lh_status lh_call_read_raw_token(struct lh_gate_call *call)
+{
+    struct lh_call_bearer *bearer = &call->bearer;
+    if (bearer->raw != NULL) {
+        return lh_ok();
+    }
+    void *room;
+    LH_TRY(lh_call_alloc(call, lh_raw_token_room_bytes(bearer->text.bytes.len), &room));
+    lh_status status = lh_raw_token_read(&bearer->text, room, &bearer->raw);
+    if (!lh_is_ok(status)) {
+        bearer->raw = NULL;
+        bearer->fault =
+            status.code == LH_TOO_LARGE ? LH_REASON_TOKEN_TOO_LARGE : LH_REASON_TOKEN_MALFORMED;
+    }
+    return status;
+}
+
+/* --- Verifying -------------------------------------------------------------------------------- */
+
+static enum lh_reason reason_of_verify(lh_status status)
+{
+    switch (status.code) {
+    case LH_ABSENT:
+        return LH_REASON_TOKEN_ISSUER;
+    case LH_MISMATCH:
+        return LH_REASON_TOKEN_ALGORITHM;
+    case LH_BAD_SIGNATURE:
+        return LH_REASON_TOKEN_SIGNATURE;
+    case LH_MALFORMED:
+        return LH_REASON_TOKEN_MALFORMED;
+    case LH_TOO_LARGE:
+        return LH_REASON_TOKEN_TOO_LARGE;
+    case LH_FORBIDDEN:
+        return LH_REASON_TOKEN_TYPE;
+    case LH_EXPIRED:
+        return LH_REASON_TOKEN_EXPIRED;
+    case LH_EARLY:
+        return LH_REASON_TOKEN_EARLY;
+    case LH_WRONG_TENANT:
+        return LH_REASON_TOKEN_TENANT;
+    case LH_REGISTRY_DOWN:
+    case LH_COUNTERS_DOWN:
+        return LH_REASON_REGISTRY_DOWN;
+    default:
+        return LH_REASON_INTERNAL;
+    }
+}
+
+/* Verifies what no cache knows; what is made of it lies in request memory. */
+static lh_status verify_anew(struct lh_gate_call *call, const struct lh_token_question *question)
+{
+    const struct lh_gate_parts *parts = &call->gate->parts;
+    const struct lh_token_verifier verifier = {parts->crypto, parts->key_cache,
+                                               parts->verified_cache};
+    void *memory;
+    LH_TRY(lh_call_read_raw_token(call));
+    LH_TRY(lh_call_alloc(call, sizeof(struct lh_verified_token), &memory));
+    struct lh_verified_token *token = memory;
+    LH_TRY(lh_token_verify(&verifier, question, call->bearer.raw, token));
+    const struct lh_verified_token *kept;
+    lh_verified_cache_fill(parts->verified_cache, question, token, &kept);
+    call->bearer.token = token;
+    call->bearer.is_kept = true;
+    return lh_ok();
+}
+
+static lh_status verify(struct lh_gate_call *call, const struct lh_token_question *question)
+{
+    struct lh_verified_cache *cache = call->gate->parts.verified_cache;
+    lh_status refusal;
+    if (lh_is_ok(lh_verified_cache_find(cache, question, &call->bearer.token))) {
+        return lh_ok();
+    }
+    if (lh_is_ok(lh_verified_cache_find_refusal(cache, question, &refusal))) {
+        return refusal;
+    }
+    lh_status status = verify_anew(call, question);
+    if (!lh_is_ok(status)) {
+        lh_verified_cache_refuse(cache, question, status);
+    }
+    return status;
+}
+
+/* Under the issuers of the tenant that was found, and no other's. */
+static enum lh_reason verify_token(struct lh_gate_call *call)
+{
+    struct lh_call_bearer *bearer = &call->bearer;
+    if (bearer->fault != LH_REASON_OK && bearer->fault != LH_REASON_TOKEN_TENANT) {
+        return bearer->fault;
+    }
+    lh_status status;
+    if (call->tenant == NULL) {
+        status = lh_call_read_raw_token(call);
+        return lh_is_ok(status) ? call->tenant_fault : reason_of_verify(status);
+    }
+    const struct lh_token_question question = {.tenant = call->tenant,
+                                               .text = bearer->text,
+                                               .tenant_counter = call->tenant->counter,
+                                               .platform_counter = call->tenant->platform_counter,
+                                               .now_ms = call->now_ms};
+    status = verify(call, &question);
+    return lh_is_ok(status) ? bearer->fault : reason_of_verify(status);
+}
+
+/* --- Judging, for each request anew ----------------------------------------------------------- */
+
+/* The issuer's audiences, or the location's, or the one that every location has. */
+static bool is_for_this_place(const struct lh_gate_call *call)
+{
+    static const lh_slice standard = {(const uint8_t *)"leasehold", sizeof("leasehold") - 1};
+    const struct lh_verified_token *token = call->bearer.token;
+    const struct lh_gate_list *place = &call->policy->audiences;
+    const struct lh_issuer *issuer = lh_tenant_find_issuer(call->tenant, token->iss);
+    if (issuer != NULL && issuer->audience_count > 0) {
+        return lh_token_is_for(token, issuer->audiences, issuer->audience_count);
+    }
+    return place->count > 0 ? lh_token_is_for(token, place->items, place->count)
+                            : lh_token_is_for(token, &standard, 1);
+}
+
+/* Errors: REVOKED, REGISTRY_DOWN, CRYPTO. */
+static lh_status judge_epochs(struct lh_gate_call *call)
+{
+    const struct lh_tenant *tenant = call->tenant;
+    struct lh_token_epochs present = {.platform = tenant->platform_epoch, .tenant = tenant->epoch};
+    LH_TRY(lh_call_token_user(call));
+    if (tenant->has_user_epochs) {
+        LH_TRY(lh_registry_read_user_epoch(call->gate->parts.registry, &tenant->uid,
+                                           &call->bearer.user_tag, &present.user));
+    }
+    LH_ENSURE(!lh_token_is_logged_out(call->bearer.token, &present), LH_REVOKED);
+    return lh_ok();
+}
+
+/* Where a session is matched, it is the session that a logout ends, whoever issued the token. */
+static enum lh_reason judge_token(struct lh_gate_call *call)
+{
+    const struct lh_verified_token *token = call->bearer.token;
+    if (token->is_own || call->is_sessionless) {
+        lh_status status = judge_epochs(call);
+        if (!lh_is_ok(status)) {
+            return status.code == LH_REVOKED ? LH_REASON_TOKEN_REVOKED : reason_of_verify(status);
+        }
+    }
+    if (token->kind == LH_TOKEN_SERVICE) {
+        return LH_REASON_TOKEN_SERVICE;
+    }
+    return is_for_this_place(call) ? LH_REASON_OK : LH_REASON_TOKEN_AUDIENCE;
+}
+
+/* A cache's entry is good only until somebody waits: what may wait has a copy of its own. */
+static lh_status keep_token(struct lh_gate_call *call)
+{
+    if (call->bearer.is_kept) {
+        return lh_ok();
+    }
+    void *memory;
+    size_t len;
+    LH_TRY(lh_call_alloc(call, sizeof(struct lh_verified_token) + LH_VERIFIED_TEXTS_MAX_BYTES,
+                         &memory));
+    struct lh_verified_token *copy = memory;
+    LH_TRY(lh_verified_token_copy(call->bearer.token, (uint8_t *)(copy + 1),
+                                  LH_VERIFIED_TEXTS_MAX_BYTES, copy, &len));
+    call->bearer.token = copy;
+    call->bearer.is_kept = true;
+    return lh_ok();
+}
+
+/* The session that the token names. A reference names, and opens nothing. */
+static enum lh_reason name_session(struct lh_gate_call *call)
+{
+    struct lh_handle *handle = &call->handle;
+    if (!lh_is_ok(lh_session_ref_parse(call->bearer.token->sid, &handle->bucket, &handle->lease))) {
+        return LH_REASON_TOKEN_SESSION;
+    }
+    handle->uid = call->tenant->uid;
+    call->raw.lease = handle->lease;
+    call->has_lease = true;
+    return LH_REASON_OK;
+}
+
+static enum lh_reason take_token(struct lh_gate_call *call)
+{
+    if (call->is_sessionless) {
+        lh_call_adopt_token(call);
+        return LH_REASON_OK;
+    }
+    if (!lh_is_ok(keep_token(call))) {
+        return LH_REASON_INTERNAL;
+    }
+    return call->has_credential ? LH_REASON_OK : name_session(call);
+}
+
+enum lh_step_flow lh_step_verify_bearer(struct lh_gate_call *call)
+{
+    if (!call->bearer.is_there) {
+        return LH_STEP_NEXT;
+    }
+    enum lh_reason reason = verify_token(call);
+    if (call->tenant_fault != LH_REASON_OK) {
+        return lh_call_refuse(call, call->tenant_fault);
+    }
+    call->is_sessionless =
+        !call->has_credential && call->policy->token_mode == LH_GATE_TOKEN_STATELESS;
+    if (reason == LH_REASON_OK) {
+        reason = judge_token(call);
+    }
+    if (reason == LH_REASON_OK) {
+        reason = take_token(call);
+    }
+    return reason == LH_REASON_OK ? LH_STEP_NEXT : lh_call_refuse(call, reason);
+}
+
+/* --- With its session ------------------------------------------------------------------------- */
+
+/*
+ * The token names the session; the session must be the token's too: of the same subject. (A record
+ * that keeps the tag of its token's jti is held against it here as well.)
+ */
+static bool is_of_session(const struct lh_gate_call *call)
+{
+    lh_slice subject = call->principal->subject;
+    return subject.len > 0 && lh_slice_is_equal(subject, call->bearer.token->sub);
+}
+
+/*
+ * Without a cookie it is the token that says what may be done: it may have been given less than its
+ * session has.
+ */
+enum lh_step_flow lh_step_match_token(struct lh_gate_call *call)
+{
+    if (!call->bearer.is_there || call->is_sessionless) {
+        return LH_STEP_NEXT;
+    }
+    if (!is_of_session(call)) {
+        return lh_call_refuse(call, LH_REASON_TOKEN_SESSION);
+    }
+    if (!call->has_credential) {
+        lh_call_adopt_token(call);
+    }
+    return LH_STEP_NEXT;
+}

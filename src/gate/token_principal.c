@@ -1,0 +1,81 @@
+/*
+ * A verified token as the gate tells of it: its principal, and the names by which it is known.
+ */
+#include "gate/call.h"
+
+#include "base/banned.h"
+
+/* What stands behind the uid in the cache key of a subject that another issuer names. */
+#define KEY_OF_ISSUER ';'
+/* Room for ";", a length and ":". */
+#define KEY_ISSUER_EXTRA_BYTES 24U
+
+/* Only what is listed: the lists are large, and mostly empty. */
+static void copy_list(const struct lh_text_list *from, struct lh_text_list *out_list)
+{
+    for (size_t i = 0; i < from->count; i++) {
+        out_list->items[i] = from->items[i];
+    }
+    out_list->count = from->count;
+}
+
+void lh_call_adopt_token(struct lh_gate_call *call)
+{
+    const struct lh_verified_token *token = call->bearer.token;
+    call->opened.subject = token->sub;
+    copy_list(&token->roles, &call->opened.roles);
+    copy_list(&token->scopes, &call->opened.scopes);
+    copy_list(&token->groups, &call->opened.groups);
+    call->principal = &call->opened;
+}
+
+lh_status lh_call_token_user(struct lh_gate_call *call)
+{
+    struct lh_call_bearer *bearer = &call->bearer;
+    if (!bearer->has_user_tag) {
+        LH_TRY(lh_user_tag_of(call->gate->parts.crypto, call->tenant, bearer->token->sub,
+                              &bearer->user_tag));
+        bearer->has_user_tag = true;
+    }
+    return lh_ok();
+}
+
+/*
+ * The front of the cache key, up to the subject. Who a subject is, is (tenant, issuer, subject):
+ * the tenant's own issuer and its sessions mean the same people; another's may not, and stands in
+ * the key with its length, so that no issuer and subject can be read as others.
+ */
+static size_t write_key_front(const struct lh_gate_call *call, char *key)
+{
+    const size_t uid_len = sizeof(call->texts->uid);
+    const struct lh_verified_token *token = call->bearer.token;
+    memcpy(key, call->texts->uid, uid_len);
+    size_t len = uid_len;
+    if (!token->is_own) {
+        len += (size_t)snprintf(key + len, KEY_ISSUER_EXTRA_BYTES, "%c%zu:", KEY_OF_ISSUER,
+                                token->iss.len);
+        memcpy(key + len, token->iss.ptr, token->iss.len);
+        len += token->iss.len;
+    }
+    key[len++] = ':';
+    return len;
+}
+
+lh_status lh_call_name_token(struct lh_gate_call *call)
+{
+    struct lh_decision *decision = call->decision;
+    const struct lh_verified_token *token = call->bearer.token;
+    size_t room =
+        sizeof(call->texts->uid) + KEY_ISSUER_EXTRA_BYTES + token->iss.len + token->sub.len + 2;
+    void *memory;
+    LH_TRY(lh_call_alloc(call, room, &memory));
+    char *key = memory;
+    size_t front = write_key_front(call, key);
+    memcpy(key + front, token->sub.ptr, token->sub.len);
+    key[front + token->sub.len] = LH_CACHE_KEY_END;
+    decision->cache_key = lh_slice_of(key, front + token->sub.len + 1);
+    decision->subject = lh_slice_of(key + front, token->sub.len);
+    decision->session_ref = LH_SLICE_EMPTY;
+    decision->mode = LH_SLICE_LITERAL("normal");
+    return lh_ok();
+}
