@@ -29,7 +29,9 @@ def listing(folder):
 @pytest.mark.parametrize('directive, text', [
     ('leasehold maybe;', 'invalid value'),
     ('leasehold on; leasehold off;', 'is duplicate'),
-    ('leasehold_credential bearer;', 'not available in this build: "bearer"'),
+    ('leasehold_credential token;', 'unknown credential: "token"'),
+    ('leasehold_mode neither;', 'invalid value "neither"'),
+    ('leasehold_pass_authorization yes;', 'invalid value "yes"'),
     ('leasehold_credential cookie signature;', 'not available in this build: "signature"'),
     ('leasehold_credential password;', 'unknown credential'),
     ('leasehold_budget 5;', 'needs a unit'),
@@ -60,7 +62,7 @@ def listing(folder):
     ('leasehold_scrub maybe;', 'invalid value'),
     ('leasehold on; leasehold_scrub off;', 'could name its own tenant'),
     ('leasehold optional; leasehold_scrub off;', 'could name its own tenant'),
-    ('leasehold_pass_authorization on;', 'unknown directive'),
+    ('leasehold_passes_authorization on;', 'unknown directive'),
 ])
 def test_a_bad_value_is_an_error_with_its_place(configure, directive, text):
     gateway = configure(f'location / {{ {directive} return 204; }}')
@@ -68,7 +70,7 @@ def test_a_bad_value_is_an_error_with_its_place(configure, directive, text):
 
 
 @pytest.mark.parametrize('sources, text', [
-    ('claim', 'not available in this build'),
+    ('claims', 'unknown source'),
     ('cookie', 'unknown source'),
     ('subdomain', 'a base domain must follow'),
     ('header subdomain', 'a base domain must follow'),
