@@ -28,12 +28,13 @@ static lh_status fill_one(struct lh_home *home, const struct lh_tenant *tenant, 
     spec.principal.roles.items[0] = LH_SLICE_LITERAL("member");
     spec.principal.roles.count = 1;
     struct lh_op op = lh_op_idle(0, NULL);
+    struct lh_store_evicted evicted;
     LH_CLEANUP(lh_handle_fini) struct lh_handle handle;
     struct lh_session_header header;
-    lh_status status = lh_vault_create(home->vault, &op, tenant, &spec, &handle, &header);
+    lh_status status = lh_vault_create(home->vault, &op, tenant, &spec, &handle, &header, &evicted);
     if (status.code == LH_PENDING) {
         lh_blocking_host_run(&home->blocking); /* fetches the tenant's key */
-        status = lh_vault_create(home->vault, &op, tenant, &spec, &handle, &header);
+        status = lh_vault_create(home->vault, &op, tenant, &spec, &handle, &header, &evicted);
     }
     LH_TRY(status);
     char name[LH_COOKIE_SUFFIXED_NAME_BYTES];

@@ -51,6 +51,9 @@ static lh_status note_tier(struct lh_apply *apply, const struct lh_policy_tier *
         {"absolute", LH_QUANTITY_TIME, (uint64_t)before->absolute_s * MS_PER_S,
          (uint64_t)after->absolute_s * MS_PER_S},
         {"state_size", LH_QUANTITY_SIZE, before->record_max_bytes, after->record_max_bytes},
+        {"sessions_max", LH_QUANTITY_COUNT, before->sessions_max, after->sessions_max},
+        {"sessions_per_user_max", LH_QUANTITY_COUNT, before->sessions_per_user_max,
+         after->sessions_per_user_max},
     };
     for (size_t i = 0; i < sizeof(numbers) / sizeof(numbers[0]); i++) {
         LH_TRY(note_number(apply, wanted, &numbers[i], is_new));
@@ -63,12 +66,16 @@ static void merge(const struct lh_policy_tier *wanted, struct lh_tier *tier)
     tier->idle_s = wanted->has_idle ? wanted->idle_s : tier->idle_s;
     tier->absolute_s = wanted->has_absolute ? wanted->absolute_s : tier->absolute_s;
     tier->record_max_bytes = wanted->has_state_size ? wanted->state_bytes : tier->record_max_bytes;
+    tier->sessions_max = wanted->has_sessions ? wanted->sessions_max : tier->sessions_max;
+    tier->sessions_per_user_max =
+        wanted->has_user_sessions ? wanted->user_sessions_max : tier->sessions_per_user_max;
 }
 
 static bool is_same(const struct lh_tier *a, const struct lh_tier *b)
 {
     return a->idle_s == b->idle_s && a->absolute_s == b->absolute_s &&
-           a->record_max_bytes == b->record_max_bytes;
+           a->record_max_bytes == b->record_max_bytes && a->sessions_max == b->sessions_max &&
+           a->sessions_per_user_max == b->sessions_per_user_max;
 }
 
 static lh_status check_merged(struct lh_apply *apply, const struct lh_policy_tier *wanted,

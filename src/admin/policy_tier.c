@@ -1,5 +1,5 @@
 /*
- * Tiers in policy files: name → idle, absolute, state_size.
+ * Tiers in policy files: name → idle, absolute, state_size, sessions_max, sessions_per_user_max.
  */
 #include "admin/policy_read.h"
 
@@ -8,6 +8,8 @@
 #include "base/banned.h"
 
 #define MS_PER_S 1000U
+/* More than any store holds. */
+#define SESSIONS_MOST UINT64_C(1000000000000)
 
 static bool read_life(struct lh_policy_reader *reader, const struct lh_yaml_node *node,
                       const char *what, uint32_t *out_seconds)
@@ -57,10 +59,46 @@ static lh_status read_state_size(struct lh_policy_reader *reader, const struct l
     return lh_ok();
 }
 
+static bool read_number(struct lh_policy_reader *reader, const struct lh_yaml_node *node,
+                        const char *what, uint64_t most, uint64_t *out_number)
+{
+    uint64_t number = 0;
+    lh_status status = lh_quantity_parse(LH_QUANTITY_COUNT, node->text, &number);
+    if (node->kind != LH_YAML_SCALAR || !lh_is_ok(status) || number > most) {
+        lh_policy_complain(reader, node->at, "%s is a number from 0 (no limit) to %llu", what,
+                           (unsigned long long)most);
+        return false;
+    }
+    *out_number = number;
+    return true;
+}
+
+static lh_status read_sessions(struct lh_policy_reader *reader, const struct lh_yaml_node *node,
+                               void *object)
+{
+    struct lh_policy_tier *tier = object;
+    tier->has_sessions =
+        read_number(reader, node, "sessions_max", SESSIONS_MOST, &tier->sessions_max);
+    return lh_ok();
+}
+
+static lh_status read_user_sessions(struct lh_policy_reader *reader,
+                                    const struct lh_yaml_node *node, void *object)
+{
+    struct lh_policy_tier *tier = object;
+    uint64_t number = 0;
+    tier->has_user_sessions =
+        read_number(reader, node, "sessions_per_user_max", LH_TIER_USER_SESSIONS_MAX, &number);
+    tier->user_sessions_max = (uint32_t)number;
+    return lh_ok();
+}
+
 static const struct lh_policy_key tier_keys[] = {
     {"idle", read_idle},
     {"absolute", read_absolute},
     {"state_size", read_state_size},
+    {"sessions_max", read_sessions},
+    {"sessions_per_user_max", read_user_sessions},
 };
 
 static bool is_tier_name(lh_slice name)

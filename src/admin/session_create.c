@@ -100,16 +100,39 @@ static lh_status find_active(struct lh_admin *admin, lh_slice id, struct lh_tena
 
 static lh_status create_waiting(struct lh_admin *admin, const struct lh_tenant *tenant,
                                 const struct lh_session_spec *spec, struct lh_handle *handle,
-                                struct lh_session_header *header)
+                                struct lh_session_header *header, struct lh_store_evicted *evicted)
 {
     struct lh_op op = lh_admin_op(admin);
     for (;;) {
-        lh_status status = lh_vault_create(admin->parts.vault, &op, tenant, spec, handle, header);
+        lh_status status =
+            lh_vault_create(admin->parts.vault, &op, tenant, spec, handle, header, evicted);
         if (status.code != LH_PENDING) {
             return status;
         }
         LH_TRY(lh_admin_wait(admin, &op));
     }
+}
+
+/*
+ * Tells who had to go. A worker may still remember them: what it filled before is worth nothing
+ * once the counter has moved, and what it fills after finds the tombstone.
+ */
+static lh_status announce_evicted(struct lh_admin *admin, const struct lh_tenant *tenant,
+                                  const struct lh_store_evicted *evicted)
+{
+    if (evicted->count == 0) {
+        return lh_ok();
+    }
+    for (size_t i = 0; i < evicted->count; i++) {
+        struct lh_session_ref ref;
+        lh_session_ref_write((uint16_t)evicted->keys[i].bucket, &evicted->keys[i].lease, &ref);
+        const struct lh_audit_field fields[] = {{"tenant", lh_tenant_id_view(&tenant->id)},
+                                                {"ref", lh_slice_of(ref.text, ref.len)}};
+        lh_admin_audit(admin, LH_AUDIT_session_evicted, fields, 2);
+    }
+    struct lh_counters *counters = lh_registry_counters(admin->parts.registry);
+    return lh_admin_check(admin, lh_counters_raise(counters, tenant->slot),
+                          "tell the workers of evicted sessions");
 }
 
 /* Names the session, not its subject: who that is stays inside the seal. */
@@ -170,8 +193,16 @@ lh_status lh_admin_session_create(struct lh_admin *admin, const struct lh_admin_
     LH_TRY(fill_spec(admin, tenant, wish, &spec, &state));
     LH_CLEANUP(lh_handle_fini) struct lh_handle handle;
     struct lh_session_header header;
-    LH_TRY(lh_admin_check(admin, create_waiting(admin, tenant, &spec, &handle, &header),
-                          "make the session"));
+    struct lh_store_evicted evicted = {.count = 0};
+    lh_status made = create_waiting(admin, tenant, &spec, &handle, &header, &evicted);
+    if (made.code == LH_LIMITED) {
+        return lh_admin_fail(admin, LH_LIMITED,
+                             "the tenant has as many sessions as tier \"%.*s\" allows, and an "
+                             "anonymous one ends nobody's",
+                             LH_SLICE_ARG(lh_tier_name(&tenant->tier)));
+    }
+    LH_TRY(lh_admin_check(admin, made, "make the session"));
+    LH_TRY(announce_evicted(admin, tenant, &evicted));
     LH_TRY(sync_store(admin));
     return hand_out(admin, tenant, &handle, &header, each, context);
 }

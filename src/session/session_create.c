@@ -8,6 +8,8 @@
 #include "base/banned.h"
 
 #define MS_PER_S 1000U
+/* Of a tenant's sessions one in so many may be anonymous. */
+#define ANONYMOUS_SHARE 10U
 
 /* The life that was asked for, never longer than the tier's (0: the tier's). */
 static uint32_t life_of(uint32_t asked_s, uint32_t tier_s)
@@ -84,8 +86,29 @@ static lh_status seal_record(struct lh_vault *vault, const struct lh_datakey *ke
     return lh_envelope_seal(vault->parts.crypto, key, lh_buf_view(&fixed), principal, state, out);
 }
 
+/*
+ * Users spread over buckets unevenly: each bucket takes a quarter more than its share, where there
+ * is more than one. Anonymous sessions have a tenth.
+ */
+void lh_session_quota(const struct lh_tenant *tenant, struct lh_store_quota *out_quota)
+{
+    uint64_t most = tenant->tier.sessions_max;
+    uint64_t buckets = tenant->bucket_counts_len > 0 ? tenant->bucket_counts[0] : 1;
+    if (buckets > 1) {
+        uint64_t share = most / buckets + (most % buckets > 0 ? 1 : 0);
+        most = share + share / 4 + (share % 4 > 0 ? 1 : 0);
+    }
+    *out_quota = (struct lh_store_quota){
+        .bucket_max = most,
+        .anonymous_max = most / ANONYMOUS_SHARE + (most % ANONYMOUS_SHARE > 0 ? 1 : 0),
+        .user_max = tenant->tier.sessions_per_user_max,
+    };
+}
+
 static lh_status store_record(struct lh_vault *vault, struct lh_op *op,
-                              const struct lh_session_header *header, lh_slice record)
+                              const struct lh_tenant *tenant,
+                              const struct lh_session_header *header, lh_slice record,
+                              struct lh_store_evicted *out_evicted)
 {
     struct lh_session_key key = {header->uid, header->bucket, header->lease};
     struct lh_store_row row = {
@@ -98,7 +121,10 @@ static lh_status store_record(struct lh_vault *vault, struct lh_op *op,
         .user_tag = header->user_tag,
         .record = record,
     };
-    lh_status status = lh_store_create(vault->parts.store, op, &key, &row);
+    struct lh_store_quota quota;
+    lh_session_quota(tenant, &quota);
+    const struct lh_store_creation creation = {.key = &key, .row = &row, .quota = &quota};
+    lh_status status = lh_store_admit(vault->parts.store, op, &creation, out_evicted);
     /* A store that may answer later needs the half-made session kept by the caller. */
     LH_BUG_IF(status.code == LH_PENDING);
     return status;
@@ -117,7 +143,8 @@ static lh_status check_spec(const struct lh_vault *vault, const struct lh_tenant
 
 lh_status lh_vault_create(struct lh_vault *vault, struct lh_op *op, const struct lh_tenant *tenant,
                           const struct lh_session_spec *spec, struct lh_handle *out_handle,
-                          struct lh_session_header *out_header)
+                          struct lh_session_header *out_header,
+                          struct lh_store_evicted *out_evicted)
 {
     LH_MAGIC_CHECK(vault, LH_VAULT_MAGIC);
     LH_CLEANUP(lh_buf_fini) struct lh_buf principal = lh_buf_bounded(LH_PRINCIPAL_MAX_BYTES);
@@ -131,7 +158,7 @@ lh_status lh_vault_create(struct lh_vault *vault, struct lh_op *op, const struct
     LH_TRY(make_handle(vault, &header, &handle));
     LH_CLEANUP(lh_buf_fini) struct lh_buf record = lh_buf_bounded(LH_STORE_RECORD_MAX_BYTES);
     LH_TRY(seal_record(vault, key, &header, lh_buf_view(&principal), spec->state, &record));
-    LH_TRY(store_record(vault, op, &header, lh_buf_view(&record)));
+    LH_TRY(store_record(vault, op, tenant, &header, lh_buf_view(&record), out_evicted));
     *out_handle = handle;
     *out_header = header;
     return lh_ok();

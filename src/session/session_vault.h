@@ -36,17 +36,24 @@ struct lh_session_spec {
 
 /*
  * Creates a session under the tenant's active DEK: random lease id and secret. Only where the
- * store may be written at once: without a queue, or in a store that does not block.
+ * store may be written at once: without a queue, or in a store that does not block. Over the
+ * tier's number of sessions others of the user or the tenant end for it, least recently used first.
  * out_handle  the credential; wipe it. out_header: what was written.
+ * out_evicted  who had to go; the caller raises the tenant's counter before he answers.
  * Errors: PENDING (key), TOO_LARGE (principal, or state over the tier's limit), MALFORMED (a
  * subject, role, scope or group that is no token), KEY_DOWN (also: the tenant has no active DEK),
- * STORE_DOWN, NO_SPACE, CRYPTO, NO_MEMORY, INVALID (the store would block).
+ * LIMITED (an anonymous one, and the tenant has as many signed-in ones as it may), STORE_DOWN,
+ * NO_SPACE, CRYPTO, NO_MEMORY, INVALID (the store would block).
  */
 LH_MUST_USE lh_status lh_vault_create(struct lh_vault *vault, struct lh_op *op,
                                       const struct lh_tenant *tenant,
                                       const struct lh_session_spec *spec,
                                       struct lh_handle *out_handle,
-                                      struct lh_session_header *out_header);
+                                      struct lh_session_header *out_header,
+                                      struct lh_store_evicted *out_evicted);
+
+/* What a tenant's tier allows in one of its buckets. */
+void lh_session_quota(const struct lh_tenant *tenant, struct lh_store_quota *out_quota);
 
 /* A session read from the store; nothing of it is open yet. */
 struct lh_loaded_session {

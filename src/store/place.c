@@ -53,6 +53,29 @@ lh_status lh_place_judge_swap(const struct lh_store_row *present, uint64_t expec
     return lh_ok();
 }
 
+enum lh_place_relief lh_place_judge_quota(const struct lh_store_quota *quota, bool has_user,
+                                          const struct lh_place_tally *tally)
+{
+    if (quota->bucket_max == 0) {
+        return LH_RELIEF_NONE;
+    }
+    if (!has_user && tally->signed_in >= quota->bucket_max) {
+        return LH_RELIEF_REFUSE;
+    }
+    if (!has_user && quota->anonymous_max > 0 && tally->anonymous >= quota->anonymous_max) {
+        return LH_RELIEF_ANONYMOUS;
+    }
+    if (tally->signed_in + tally->anonymous < quota->bucket_max) {
+        return LH_RELIEF_NONE;
+    }
+    return has_user ? LH_RELIEF_ANY : LH_RELIEF_ANONYMOUS;
+}
+
+bool lh_place_counts(const struct lh_store_row *row)
+{
+    return row->kind == LH_PLACE_RECORD && !row->is_quarantined;
+}
+
 bool lh_place_takes_touch(const struct lh_store_row *present, uint64_t touch_ms)
 {
     return present->kind == LH_PLACE_RECORD && !present->is_quarantined &&

@@ -19,6 +19,27 @@ bool lh_place_is_over(const struct lh_store_row *row, uint64_t now_ms);
 /* Whether a record may be put there. Errors: EXISTS, REVOKED. */
 LH_MUST_USE lh_status lh_place_judge_create(const struct lh_store_row *present);
 
+/* Sessions of one bucket that count against its quota. */
+struct lh_place_tally {
+    uint64_t signed_in;
+    uint64_t anonymous;
+};
+
+/* Who must go before one more may come. */
+enum lh_place_relief {
+    LH_RELIEF_NONE,      /* there is room */
+    LH_RELIEF_ANONYMOUS, /* the least recently used without a user */
+    LH_RELIEF_ANY,       /* the least recently used of all */
+    LH_RELIEF_REFUSE     /* nobody may: the new one is refused */
+};
+
+/*
+ * Holds a bucket against its quota. An anonymous session makes room only among its like: else a
+ * visitor could sign a user out.
+ */
+enum lh_place_relief lh_place_judge_quota(const struct lh_store_quota *quota, bool has_user,
+                                          const struct lh_place_tally *tally);
+
 /*
  * Whether the record may be replaced by one of generation expected + 1.
  * Errors: ABSENT, REVOKED, QUARANTINED, CONFLICT.
@@ -30,6 +51,9 @@ LH_MUST_USE lh_status lh_place_judge_swap(const struct lh_store_row *present, ui
  * a touch does not revive.
  */
 bool lh_place_takes_touch(const struct lh_store_row *present, uint64_t touch_ms);
+
+/* Whether a row is a session that counts: a record that is not set aside. */
+bool lh_place_counts(const struct lh_store_row *row);
 
 /*
  * The tombstone that a revocation leaves.

@@ -163,15 +163,42 @@ lh_status lh_store_load(struct lh_store *store, struct lh_op *op, const struct l
     return lh_ok();
 }
 
+static lh_status check_replaced(const struct lh_store *store,
+                                const struct lh_store_creation *creation)
+{
+    if (creation->replaces == NULL) {
+        return lh_ok();
+    }
+    LH_TRY(check_write(store, creation->replaces));
+    LH_ENSURE(lh_tenant_uid_is_equal(&creation->replaces->uid, &creation->key->uid) &&
+                  !lh_session_key_is_equal(creation->replaces, creation->key),
+              LH_INVALID);
+    return lh_ok();
+}
+
+lh_status lh_store_admit(struct lh_store *store, struct lh_op *op,
+                         const struct lh_store_creation *creation,
+                         struct lh_store_evicted *out_evicted)
+{
+    out_evicted->count = 0;
+    LH_TRY(check_write(store, creation->key));
+    LH_TRY(check_row(creation->row));
+    LH_TRY(check_replaced(store, creation));
+    LH_CLEANUP(lh_buf_fini) struct lh_buf bytes = LH_BUF_EMPTY;
+    struct lh_store_row echoed;
+    LH_TRY(add_echo(creation->key, creation->row, &bytes, &echoed));
+    struct lh_store_creation checked = *creation;
+    checked.row = &echoed;
+    lh_status status = store->driver->create(store->self, op, &checked, out_evicted);
+    bool is_unknown = status.code == LH_ABSENT && atomic_load(&store->is_partial);
+    return is_unknown ? lh_status_of(LH_STORE_DOWN) : status;
+}
+
 lh_status lh_store_create(struct lh_store *store, struct lh_op *op,
                           const struct lh_session_key *key, const struct lh_store_row *row)
 {
-    LH_TRY(check_write(store, key));
-    LH_TRY(check_row(row));
-    LH_CLEANUP(lh_buf_fini) struct lh_buf bytes = LH_BUF_EMPTY;
-    struct lh_store_row echoed;
-    LH_TRY(add_echo(key, row, &bytes, &echoed));
-    return store->driver->create(store->self, op, key, &echoed);
+    struct lh_store_evicted nobody;
+    return lh_store_admit(store, op, &(struct lh_store_creation){.key = key, .row = row}, &nobody);
 }
 
 /* What one row says of itself, and not of the store. */

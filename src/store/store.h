@@ -49,7 +49,15 @@ bool lh_store_is_partial(const struct lh_store *store);
 LH_MUST_USE lh_status lh_store_load(struct lh_store *store, struct lh_op *op,
                                     const struct lh_session_key *key, struct lh_buf *scratch,
                                     struct lh_store_row *out_row);
-/* See lh_store_driver.create. Errors also: TOO_LARGE (record over LH_STORE_RECORD_MAX_BYTES). */
+/*
+ * See lh_store_driver.create.
+ * Errors also: TOO_LARGE (record over LH_STORE_RECORD_MAX_BYTES), INVALID (it would replace itself,
+ * or a session of another tenant).
+ */
+LH_MUST_USE lh_status lh_store_admit(struct lh_store *store, struct lh_op *op,
+                                     const struct lh_store_creation *creation,
+                                     struct lh_store_evicted *out_evicted);
+/* The same without limits and replacing nothing. */
 LH_MUST_USE lh_status lh_store_create(struct lh_store *store, struct lh_op *op,
                                       const struct lh_session_key *key,
                                       const struct lh_store_row *row);

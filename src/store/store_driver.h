@@ -62,6 +62,31 @@ struct lh_store_touch {
     uint64_t touch_ms;
 };
 
+/* How many sessions there may be where a new one is made; 0 = no limit. */
+struct lh_store_quota {
+    uint64_t bucket_max;    /* in the bucket, signed-in and anonymous ones */
+    uint64_t anonymous_max; /* of them without a user; counts only with bucket_max */
+    uint32_t user_max;      /* of one user, in the bucket */
+};
+
+/* Most sessions that one creation ends; where a limit was lowered the next ones end the rest. */
+#define LH_STORE_EVICTIONS_MAX 16U
+
+/* Who had to go. Only sessions that lived: one whose time was over goes unmentioned. */
+struct lh_store_evicted {
+    size_t count;
+    struct lh_session_key keys[LH_STORE_EVICTIONS_MAX];
+};
+
+/* A new record, and what goes for it in the same step. */
+struct lh_store_creation {
+    const struct lh_session_key *key;
+    const struct lh_store_row *row;
+    const struct lh_store_quota *quota;    /* NULL: no limits */
+    const struct lh_session_key *replaces; /* ends with this one's beginning; NULL: nothing */
+    uint64_t replaces_generation;          /* that it must still have */
+};
+
 /* A record that is brought, one of many. */
 struct lh_store_new {
     struct lh_session_key key;
@@ -95,16 +120,23 @@ struct lh_store_driver {
                       struct lh_buf *scratch, struct lh_store_row *out_row);
 
     /*
-     * Puts a record into an empty place and into the indexes.
+     * Puts a record into an empty place and into the indexes; first makes a tombstone of the one
+     * that it replaces, and of those that are too many. Of a user's too many sessions his least
+     * recently used goes; of a bucket's the least recently used, but for an anonymous session only
+     * anonymous ones. What is set aside neither counts nor goes. All or nothing.
+     * The row's last touch is the present moment.
+     * out_evicted  always set.
      * Errors: EXISTS (a record is there), REVOKED (a tombstone is), TAMPERED (something that is
-     * no row is), NO_SPACE, STORE_DOWN.
+     * no row is), LIMITED (an anonymous one, and the bucket is full of signed-in ones), NO_SPACE,
+     * STORE_DOWN; of what it replaces: ABSENT, REVOKED, QUARANTINED, CONFLICT, TAMPERED.
      */
-    lh_status (*create)(void *self, struct lh_op *op, const struct lh_session_key *key,
-                        const struct lh_store_row *row);
+    lh_status (*create)(void *self, struct lh_op *op, const struct lh_store_creation *creation,
+                        struct lh_store_evicted *out_evicted);
 
     /*
-     * The same for many, for who brings them from elsewhere: each row has a result of its own. May
-     * be cut into several transactions, so that other writers need not wait for long.
+     * The same for many and without limits, for who brings them from elsewhere: each row has a
+     * result of its own. May be cut into several transactions, so that other writers need not wait
+     * for long.
      * count  1 to LH_STORE_BATCH_ROWS. Optional: create, one by one.
      * Errors: NO_SPACE, STORE_DOWN: some of them may have been made.
      */

@@ -41,6 +41,19 @@ void lh_store_key_expiry(uint64_t end_ms, const struct lh_session_key *key,
     lh_store_key_session(key, lh_wire_put_u64(out_bytes, end_ms));
 }
 
+void lh_store_key_bucket(const struct lh_session_key *key, uint8_t out_bytes[LH_BUCKET_KEY_BYTES])
+{
+    (void)put_bucket(out_bytes, key);
+}
+
+void lh_store_key_use(const struct lh_session_key *key, bool has_user, uint64_t used_ms,
+                      uint8_t out_bytes[LH_USE_INDEX_KEY_BYTES])
+{
+    uint8_t *at = put_bucket(out_bytes, key);
+    *at++ = has_user ? 1 : 0;
+    (void)put_bytes(lh_wire_put_u64(at, used_ms), lh_lease_id_view(&key->lease));
+}
+
 static lh_status read_bucket(struct lh_cursor *cursor, struct lh_session_key *out_key)
 {
     LH_TRY(lh_cursor_copy(cursor, out_key->uid.bytes, sizeof(out_key->uid.bytes)));
@@ -90,6 +103,25 @@ lh_status lh_store_key_parse_expiry(lh_slice bytes, uint64_t *out_end_ms,
     LH_TRY(read_session(&cursor, &key));
     *out_end_ms = end_ms;
     *out_key = key;
+    return lh_ok();
+}
+
+lh_status lh_store_key_parse_use(lh_slice bytes, struct lh_session_key *out_key, bool *out_has_user,
+                                 uint64_t *out_used_ms)
+{
+    struct lh_cursor cursor = lh_cursor_over(bytes);
+    struct lh_session_key key;
+    uint8_t has_user;
+    uint64_t used_ms;
+    LH_TRY(read_bucket(&cursor, &key));
+    LH_TRY(lh_cursor_u8(&cursor, &has_user));
+    LH_ENSURE(has_user <= 1, LH_MALFORMED);
+    LH_TRY(lh_cursor_u64(&cursor, &used_ms));
+    LH_TRY(lh_cursor_copy(&cursor, key.lease.bytes, sizeof(key.lease.bytes)));
+    LH_TRY(lh_cursor_finish(&cursor));
+    *out_key = key;
+    *out_has_user = has_user == 1;
+    *out_used_ms = used_ms;
     return lh_ok();
 }
 

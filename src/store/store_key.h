@@ -36,6 +36,10 @@ struct lh_session_key {
 #define LH_USER_INDEX_KEY_BYTES (LH_TENANT_UID_BYTES + 4U + LH_USER_TAG_BYTES + LH_LEASE_ID_BYTES)
 /* end in ms ‖ session key. */
 #define LH_EXPIRY_INDEX_KEY_BYTES (8U + LH_SESSION_KEY_BYTES)
+/* uid ‖ bucket ‖ class ‖ last use in ms ‖ lease id. */
+#define LH_USE_INDEX_KEY_BYTES (LH_TENANT_UID_BYTES + 4U + 1U + 8U + LH_LEASE_ID_BYTES)
+/* uid ‖ bucket. */
+#define LH_BUCKET_KEY_BYTES (LH_TENANT_UID_BYTES + 4U)
 
 /* Writes the key of a session. */
 void lh_store_key_session(const struct lh_session_key *key,
@@ -52,6 +56,17 @@ void lh_store_key_user(const struct lh_session_key *key, const struct lh_user_ta
 /* Writes the key of a session in the index of ends; sorts by time. */
 void lh_store_key_expiry(uint64_t end_ms, const struct lh_session_key *key,
                          uint8_t out_bytes[LH_EXPIRY_INDEX_KEY_BYTES]);
+/*
+ * Writes the key of a session in its bucket's index of use, where signed-in ones and anonymous ones
+ * lie apart, each sorted by time.
+ */
+void lh_store_key_use(const struct lh_session_key *key, bool has_user, uint64_t used_ms,
+                      uint8_t out_bytes[LH_USE_INDEX_KEY_BYTES]);
+/* Writes the key of what there is once for each bucket. */
+void lh_store_key_bucket(const struct lh_session_key *key, uint8_t out_bytes[LH_BUCKET_KEY_BYTES]);
+/* Reads an entry of the index of use back. Errors: MALFORMED. */
+LH_MUST_USE lh_status lh_store_key_parse_use(lh_slice bytes, struct lh_session_key *out_key,
+                                             bool *out_has_user, uint64_t *out_used_ms);
 /* Reads an entry of the index of users back. Errors: MALFORMED. */
 LH_MUST_USE lh_status lh_store_key_parse_user(lh_slice bytes, struct lh_session_key *out_key,
                                               struct lh_user_tag *out_tag);

@@ -42,5 +42,6 @@ lh_status lh_tier_check(const struct lh_tier *tier)
     LH_ENSURE(tier->idle_s > 0 && tier->idle_s <= tier->absolute_s, LH_INVALID);
     LH_ENSURE(tier->absolute_s <= LH_TIER_ABSOLUTE_MAX_S, LH_INVALID);
     LH_ENSURE(tier->record_max_bytes <= LH_TIER_RECORD_MAX_BYTES, LH_INVALID);
+    LH_ENSURE(tier->sessions_per_user_max <= LH_TIER_USER_SESSIONS_MAX, LH_INVALID);
     return lh_ok();
 }

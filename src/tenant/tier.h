@@ -21,6 +21,9 @@ struct lh_tier {
 /* Most that a tier may allow for the sealed state: what every store must take. */
 #define LH_TIER_RECORD_MAX_BYTES (64U * 1024U)
 
+/* Most sessions of one user that a tier may name: a new one looks at them all. */
+#define LH_TIER_USER_SESSIONS_MAX 1000U
+
 /* Longest life that any tier may give: tombstones and reserved names outlive it. */
 #define LH_TIER_ABSOLUTE_MAX_S (400U * 24U * 3600U)
 
@@ -37,7 +40,8 @@ const struct lh_tier *lh_tier_defaults(size_t *out_count);
 
 /*
  * Checks the name's grammar and the ranges: 0 < idle <= absolute <= LH_TIER_ABSOLUTE_MAX_S, state
- * within LH_TIER_RECORD_MAX_BYTES. Errors: INVALID.
+ * within LH_TIER_RECORD_MAX_BYTES, sessions of a user within LH_TIER_USER_SESSIONS_MAX.
+ * Errors: INVALID.
  */
 LH_MUST_USE lh_status lh_tier_check(const struct lh_tier *tier);
 

@@ -8,7 +8,7 @@
 #include "store/drivers/lmdb_rows.h"
 #include "store/wire.h"
 
-#define HEAD_BYTES    60U
+#define HEAD_BYTES    68U
 #define LENGTH_OFFSET 7U /* the last byte of the record's length */
 #define ROW_MAX       2000U
 #define SESSION_KEY   (1 + LH_SESSION_KEY_BYTES)
@@ -143,7 +143,7 @@ static void test_lmdb_row__longer_than_any_that_we_write_is_refused(void **state
 static void test_lmdb_row__is_as_long_as_its_longest_record_at_most(void **state)
 {
     (void)state;
-    static uint8_t row[LONGEST_ROW + 1] = {1, 1}; /* format and kind */
+    static uint8_t row[LONGEST_ROW + 1] = {2, 1}; /* format and kind */
     struct lh_lmdb_row found;
     for (size_t len = LONGEST_ROW; len <= sizeof(row); len++) {
         (void)lh_wire_put_u32(row + 4, (uint32_t)(len - HEAD_BYTES));
@@ -240,7 +240,7 @@ static void test_lmdb_row__of_a_newer_version_is_unknown_and_never_removed(void 
 {
     struct fixture *fixture = *state;
     struct lh_session_key key = key_of(1, 0, 2);
-    damage(fixture, 0, 2, 0);
+    damage(fixture, 0, 3, 0);
     assert_status(load(fixture->store, 2), LH_FUTURE_FORMAT);
     assert_int_equal(sweep_all(fixture->store, NOW_MS + HOUR_MS), 3);
     assert_status(load(fixture->store, 2), LH_FUTURE_FORMAT);

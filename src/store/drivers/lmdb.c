@@ -6,6 +6,7 @@
 #include "store/drivers/drivers.h"
 
 #include "base/bug.h"
+#include "store/drivers/lmdb_use.h"
 #include "store/drivers/lmdb_walk.h"
 #include "store/place.h"
 
@@ -24,8 +25,9 @@
 #define SMALLEST_MAP_BYTES    ((uint64_t)1024 * 1024)
 #define DEFAULT_RESERVE_BYTES ((uint64_t)16 * 1024 * 1024)
 
-/* Pages that one change may take: three paths down the tree, split all the way, and free list. */
-#define CHANGE_PAGES    40U
+/* Pages that one change may take: five paths down the tree, split all the way, and free list. */
+#define CHANGE_PAGES    56U
+#define EVICTION_PAGES  64U
 #define PAGES_PER_TOUCH 2U
 
 static struct lh_lmdb *self_of(void *self)
@@ -61,15 +63,37 @@ struct change {
     const struct lh_store_row *row; /* create, swap */
     uint64_t generation;            /* swap: expected */
     uint64_t time_ms;               /* revoke: absolute end; expire: now */
+    const struct lh_store_creation *creation;
+    struct lh_store_evicted *evicted; /* create */
 };
+
+/* Ends the session that the new one replaces. */
+static lh_status end_replaced(struct lh_lmdb *lmdb, MDB_txn *txn,
+                              const struct lh_store_creation *creation)
+{
+    struct lh_lmdb_row present;
+    struct lh_store_row tombstone;
+    LH_TRY(lh_lmdb_get_row(lmdb, txn, creation->replaces, &present));
+    LH_TRY(lh_place_judge_swap(&present.row, creation->replaces_generation));
+    (void)lh_place_revoke(&present.row, 0, &tombstone);
+    return lh_lmdb_replace_row(lmdb, txn, creation->replaces, &present, &tombstone);
+}
 
 static lh_status create_in(struct lh_lmdb *lmdb, MDB_txn *txn, void *context)
 {
     const struct change *change = context;
+    const struct lh_store_creation *creation = change->creation;
     struct lh_lmdb_row present;
-    LH_TRY(lh_lmdb_get_row(lmdb, txn, change->key, &present));
+    change->evicted->count = 0; /* this may be the second try */
+    LH_TRY(lh_lmdb_get_row(lmdb, txn, creation->key, &present));
     LH_TRY(lh_place_judge_create(&present.row));
-    return lh_lmdb_replace_row(lmdb, txn, change->key, &present, change->row);
+    if (creation->replaces != NULL) {
+        LH_TRY(end_replaced(lmdb, txn, creation));
+    }
+    if (creation->quota != NULL) {
+        LH_TRY(lh_lmdb_make_room(lmdb, txn, creation, change->evicted));
+    }
+    return lh_lmdb_replace_row(lmdb, txn, creation->key, &present, creation->row);
 }
 
 static lh_status swap_in(struct lh_lmdb *lmdb, MDB_txn *txn, void *context)
@@ -128,8 +152,11 @@ static lh_status quarantine_in(struct lh_lmdb *lmdb, MDB_txn *txn, void *context
     if (present.row.kind != LH_PLACE_RECORD || present.row.is_quarantined) {
         return lh_ok();
     }
+    struct lh_lmdb_row former = present;
     present.row.is_quarantined = true;
-    return lh_lmdb_rewrite_row(lmdb, txn, change->key, &present);
+    present.used_ms = 0;
+    LH_TRY(lh_lmdb_rewrite_row(lmdb, txn, change->key, &present));
+    return lh_lmdb_unfile_use(lmdb, txn, change->key, &former);
 }
 
 static lh_status run_change(void *self, const struct change *change, bool uses_reserve,
@@ -138,19 +165,25 @@ static lh_status run_change(void *self, const struct change *change, bool uses_r
     struct lh_lmdb *lmdb = self_of(self);
     struct change copied = *change;
     size_t record_pages = change->row == NULL ? 0 : change->row->record.len / lmdb->page_bytes + 1;
+    bool may_evict = change->creation != NULL && change->creation->quota != NULL;
+    size_t eviction_pages = may_evict ? EVICTION_PAGES : 0;
     struct lh_lmdb_write write = {.work = work,
                                   .context = &copied,
-                                  .pages = CHANGE_PAGES + record_pages,
+                                  .pages = CHANGE_PAGES + record_pages + eviction_pages,
                                   .uses_reserve = uses_reserve,
                                   .adds = change->row != NULL};
     return lh_lmdb_run_write(lmdb, &write);
 }
 
-static lh_status lmdb_create(void *self, struct lh_op *op, const struct lh_session_key *key,
-                             const struct lh_store_row *row)
+static lh_status lmdb_create(void *self, struct lh_op *op, const struct lh_store_creation *creation,
+                             struct lh_store_evicted *out_evicted)
 {
     (void)op;
-    return run_change(self, &(struct change){.key = key, .row = row}, false, create_in);
+    struct change change = {
+        .key = creation->key, .row = creation->row, .creation = creation, .evicted = out_evicted};
+    lh_status status = run_change(self, &change, false, create_in);
+    out_evicted->count = lh_is_ok(status) ? out_evicted->count : 0;
+    return status;
 }
 
 static lh_status lmdb_swap(void *self, struct lh_op *op, const struct lh_session_key *key,
@@ -184,8 +217,8 @@ static lh_status lmdb_quarantine(void *self, struct lh_op *op, const struct lh_s
 
 /* --- Many new ones --------------------------------------------------------------------------- */
 
-/* Pages that one more of them may take beside its record's: leaves of the three paths, split. */
-#define PAGES_PER_CREATE 6U
+/* Pages that one more of them may take beside its record's: leaves of the five paths, split. */
+#define PAGES_PER_CREATE 9U
 
 struct creating {
     struct lh_store_new *rows;
@@ -223,7 +256,7 @@ static lh_status create_many_in(struct lh_lmdb *lmdb, MDB_txn *txn, void *contex
 
 static lh_status write_new(struct lh_lmdb *lmdb, struct creating *creating)
 {
-    size_t pages = CHANGE_PAGES;
+    size_t pages = CHANGE_PAGES - PAGES_PER_CREATE; /* which has the first in it */
     for (size_t i = creating->from; i < creating->to; i++) {
         pages += PAGES_PER_CREATE + creating->rows[i].row.record.len / lmdb->page_bytes + 1;
     }

@@ -3,6 +3,7 @@
  */
 #include "store/drivers/lmdb_rows.h"
 
+#include "store/drivers/lmdb_use.h"
 #include "store/place.h"
 #include "store/wire.h"
 
@@ -10,11 +11,14 @@
 
 /*
  * The head of a row: format, kind, flags, 0, length of the record, idle, generation, absolute end,
- * last touch, filed, user. The length is there once more so that a damaged page which says
- * otherwise is noticed before what lies behind the row is read.
+ * last touch, filed, user and, since format 2, where it is filed by use. The length is there once
+ * more so that a damaged page which says otherwise is noticed before what lies behind the row is
+ * read.
  */
-#define ROW_FORMAT      1U
-#define ROW_HEAD_BYTES  (4U + 2U * 4U + 4U * 8U + LH_USER_TAG_BYTES)
+#define ROW_FORMAT      2U
+#define ROW_FORMAT_BARE 1U
+#define ROW_BARE_BYTES  (4U + 2U * 4U + 4U * 8U + LH_USER_TAG_BYTES)
+#define ROW_HEAD_BYTES  (ROW_BARE_BYTES + 8U)
 #define ROW_MAX_BYTES   (ROW_HEAD_BYTES + LH_SESSION_KEY_BYTES + LH_STORE_RECORD_MAX_BYTES)
 
 #define ROW_RECORD      1U
@@ -46,7 +50,7 @@ static lh_status read_head(struct lh_cursor *cursor, struct lh_lmdb_row *out_row
     LH_TRY(lh_cursor_u8(cursor, &flags));
     LH_TRY(lh_cursor_u8(cursor, &zero));
     LH_ENSURE(format <= ROW_FORMAT, LH_FUTURE_FORMAT);
-    LH_ENSURE(format == ROW_FORMAT && zero == 0 && (flags & ~FLAGS_ALL) == 0, LH_TAMPERED);
+    LH_ENSURE(format >= ROW_FORMAT_BARE && zero == 0 && (flags & ~FLAGS_ALL) == 0, LH_TAMPERED);
     LH_ENSURE(kind == ROW_RECORD || kind == ROW_TOMBSTONE, LH_TAMPERED);
 
     struct lh_store_row *row = &out_row->row;
@@ -59,15 +63,19 @@ static lh_status read_head(struct lh_cursor *cursor, struct lh_lmdb_row *out_row
     LH_TRY(lh_cursor_u64(cursor, &row->absolute_end_ms));
     LH_TRY(lh_cursor_u64(cursor, &row->last_touch_ms));
     LH_TRY(lh_cursor_u64(cursor, &out_row->filed_ms));
-    return lh_cursor_copy(cursor, row->user_tag.bytes, sizeof(row->user_tag.bytes));
+    LH_TRY(lh_cursor_copy(cursor, row->user_tag.bytes, sizeof(row->user_tag.bytes)));
+    out_row->used_ms = 0;
+    return format == ROW_FORMAT_BARE ? lh_ok() : lh_cursor_u64(cursor, &out_row->used_ms);
 }
 
 lh_status lh_lmdb_row_read(lh_slice value, struct lh_lmdb_row *out_row)
 {
-    LH_ENSURE(value.len >= ROW_HEAD_BYTES && value.len <= ROW_MAX_BYTES, LH_TAMPERED);
+    LH_ENSURE(value.len >= ROW_BARE_BYTES && value.len <= ROW_MAX_BYTES, LH_TAMPERED);
     struct lh_cursor cursor = lh_cursor_over(value);
     uint32_t record_len;
-    LH_TRY(read_head(&cursor, out_row, &record_len));
+    lh_status status = read_head(&cursor, out_row, &record_len);
+    LH_ENSURE(status.code != LH_MALFORMED, LH_TAMPERED);
+    LH_TRY(status);
     LH_ENSURE(cursor.rest.len == record_len, LH_TAMPERED);
     LH_ENSURE((record_len > 0) == (out_row->row.kind == LH_PLACE_RECORD), LH_TAMPERED);
     out_row->row.record = cursor.rest;
@@ -75,7 +83,8 @@ lh_status lh_lmdb_row_read(lh_slice value, struct lh_lmdb_row *out_row)
 }
 
 /* Writes the head; returns where the record goes. */
-static uint8_t *write_head(uint8_t *out, const struct lh_store_row *row, uint64_t filed_ms)
+static uint8_t *write_head(uint8_t *out, const struct lh_store_row *row, uint64_t filed_ms,
+                           uint64_t used_ms)
 {
     *out++ = ROW_FORMAT;
     *out++ = row->kind == LH_PLACE_RECORD ? ROW_RECORD : ROW_TOMBSTONE;
@@ -92,7 +101,7 @@ static uint8_t *write_head(uint8_t *out, const struct lh_store_row *row, uint64_
     if (row->has_user) {
         memcpy(out, row->user_tag.bytes, LH_USER_TAG_BYTES);
     }
-    return out + LH_USER_TAG_BYTES;
+    return lh_wire_put_u64(out + LH_USER_TAG_BYTES, used_ms);
 }
 
 void lh_lmdb_write_session_key(const struct lh_session_key *key, uint8_t *out_bytes)
@@ -119,7 +128,7 @@ lh_status lh_lmdb_get_row(struct lh_lmdb *lmdb, MDB_txn *txn, const struct lh_se
 
 /* The record may not lie in the tree: its page may move under it. */
 static lh_status put_row(struct lh_lmdb *lmdb, MDB_txn *txn, const struct lh_session_key *key,
-                         const struct lh_store_row *row, uint64_t filed_ms)
+                         const struct lh_store_row *row, uint64_t filed_ms, uint64_t used_ms)
 {
     uint8_t bytes[1 + LH_SESSION_KEY_BYTES];
     lh_lmdb_write_session_key(key, bytes);
@@ -127,7 +136,7 @@ static lh_status put_row(struct lh_lmdb *lmdb, MDB_txn *txn, const struct lh_ses
     MDB_val value = {.mv_size = ROW_HEAD_BYTES + row->record.len};
     int result = mdb_put(txn, lmdb->rows, &at, &value, MDB_RESERVE);
     LH_TRY(lh_lmdb_status(lmdb, result, "put"));
-    uint8_t *rest = write_head(value.mv_data, row, filed_ms);
+    uint8_t *rest = write_head(value.mv_data, row, filed_ms, used_ms);
     if (row->record.len > 0) {
         memcpy(rest, row->record.ptr, row->record.len);
     }
@@ -141,25 +150,39 @@ lh_status lh_lmdb_rewrite_row(struct lh_lmdb *lmdb, MDB_txn *txn, const struct l
     LH_TRY(lh_buf_add(&lmdb->scratch, row->row.record));
     struct lh_store_row copied = row->row;
     copied.record = lh_buf_view(&lmdb->scratch);
-    return put_row(lmdb, txn, key, &copied, row->filed_ms);
+    return put_row(lmdb, txn, key, &copied, row->filed_ms, row->used_ms);
 }
 
 /* --- Indexes --------------------------------------------------------------------------------- */
 
+lh_status lh_lmdb_put_entry(struct lh_lmdb *lmdb, MDB_txn *txn, lh_slice key, bool *out_is_new)
+{
+    MDB_val at = value_of(key.ptr, key.len);
+    MDB_val nothing = {.mv_size = 0};
+    int result = mdb_put(txn, lmdb->rows, &at, &nothing, MDB_NOOVERWRITE);
+    *out_is_new = result == MDB_SUCCESS;
+    return result == MDB_KEYEXIST ? lh_ok() : lh_lmdb_status(lmdb, result, "put an entry");
+}
+
+lh_status lh_lmdb_delete_key(struct lh_lmdb *lmdb, MDB_txn *txn, lh_slice key, bool *out_was_there)
+{
+    MDB_val at = value_of(key.ptr, key.len);
+    int result = mdb_del(txn, lmdb->rows, &at, NULL);
+    *out_was_there = result == MDB_SUCCESS;
+    return result == MDB_NOTFOUND ? lh_ok() : lh_lmdb_status(lmdb, result, "delete");
+}
+
 static lh_status put_entry(struct lh_lmdb *lmdb, MDB_txn *txn, const uint8_t *key, size_t key_len)
 {
-    MDB_val at = value_of(key, key_len);
-    MDB_val nothing = {.mv_size = 0};
-    int result = mdb_put(txn, lmdb->rows, &at, &nothing, 0);
-    return lh_lmdb_status(lmdb, result, "put an entry");
+    bool is_new;
+    return lh_lmdb_put_entry(lmdb, txn, lh_slice_of(key, key_len), &is_new);
 }
 
 /* An entry that is not there is as good as one that was taken away. */
 static lh_status delete_key(struct lh_lmdb *lmdb, MDB_txn *txn, const uint8_t *key, size_t key_len)
 {
-    MDB_val at = value_of(key, key_len);
-    int result = mdb_del(txn, lmdb->rows, &at, NULL);
-    return result == MDB_NOTFOUND ? lh_ok() : lh_lmdb_status(lmdb, result, "delete");
+    bool was_there;
+    return lh_lmdb_delete_key(lmdb, txn, lh_slice_of(key, key_len), &was_there);
 }
 
 lh_status lh_lmdb_file_end(struct lh_lmdb *lmdb, MDB_txn *txn, uint64_t end_ms,
@@ -241,13 +264,16 @@ lh_status lh_lmdb_replace_row(struct lh_lmdb *lmdb, MDB_txn *txn, const struct l
     uint64_t filed_ms;
     LH_TRY(move_end(lmdb, txn, key, old, lh_place_end_ms(next), &filed_ms));
     LH_TRY(move_user(lmdb, txn, key, &old->row, next));
-    return put_row(lmdb, txn, key, next, filed_ms);
+    uint64_t used_ms;
+    LH_TRY(lh_lmdb_move_use(lmdb, txn, key, old, next, &used_ms));
+    return put_row(lmdb, txn, key, next, filed_ms, used_ms);
 }
 
 lh_status lh_lmdb_remove_row(struct lh_lmdb *lmdb, MDB_txn *txn, const struct lh_session_key *key,
                              const struct lh_lmdb_row *row)
 {
     LH_TRY(delete_user(lmdb, txn, key, &row->row));
+    LH_TRY(lh_lmdb_unfile_use(lmdb, txn, key, row));
     uint8_t bytes[1 + LH_SESSION_KEY_BYTES];
     lh_lmdb_write_session_key(key, bytes);
     return delete_key(lmdb, txn, bytes, sizeof(bytes));

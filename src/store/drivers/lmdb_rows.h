@@ -1,15 +1,21 @@
 /*
- * What lies in the tree: sessions and their two indexes, told apart by the first byte of the key.
+ * What lies in the tree: sessions and their indexes, told apart by the first byte of the key.
  *
- *   'e' end ‖ session key           -> nothing    when a sweep must look at it
- *   'f'                             -> format
- *   's' session key                 -> row: a head of fixed size ‖ record
- *   'u' bucket ‖ user ‖ lease id    -> nothing    sessions of a user
+ *   'e' end ‖ session key                         -> nothing    when a sweep must look at it
+ *   'f'                                           -> format
+ *   'l' bucket ‖ class ‖ last use ‖ lease id      -> nothing    who is evicted first
+ *   'q' bucket                                    -> how many there are (lmdb_use.h)
+ *   's' session key                               -> row: a head of fixed size ‖ record
+ *   'u' bucket ‖ user ‖ lease id                  -> nothing    sessions of a user
  *
- * One tree and not three: fewer pages are written per change and nothing is looked up first. A
+ * One tree and not many: fewer pages are written per change and nothing is looked up first. A
  * session's place in the index of ends is written when it is filed, not when it is touched: the
- * row remembers where it is filed, and a sweep that finds it alive files it anew. An entry that
- * no row remembers is stale, means nothing, and goes when a sweep meets it.
+ * row remembers where it is filed, and a sweep that finds it alive files it anew. The same holds
+ * for the index of use and who evicts. An entry that no row remembers is stale, means nothing, and
+ * goes when it is met.
+ *
+ * Rows of format 1 do not know the index of use: they read as not filed there, do not count yet,
+ * and become format 2 with their next change.
  */
 #ifndef LH_STORE_DRIVERS_LMDB_ROWS_H
 #define LH_STORE_DRIVERS_LMDB_ROWS_H
@@ -19,6 +25,8 @@
 /* What the first byte of a key says; in the order in which they lie. */
 #define LH_LMDB_END     ((uint8_t)'e')
 #define LH_LMDB_FORMAT  ((uint8_t)'f')
+#define LH_LMDB_USE     ((uint8_t)'l')
+#define LH_LMDB_QUOTA   ((uint8_t)'q')
 #define LH_LMDB_SESSION ((uint8_t)'s')
 #define LH_LMDB_USER    ((uint8_t)'u')
 
@@ -28,6 +36,7 @@
 struct lh_lmdb_row {
     struct lh_store_row row; /* the record is a view into the value that was read */
     uint64_t filed_ms;       /* where its entry lies in the index of ends */
+    uint64_t used_ms;        /* and in the index of use; 0 = nowhere */
 };
 
 /*
@@ -64,10 +73,20 @@ LH_MUST_USE lh_status lh_lmdb_rewrite_row(struct lh_lmdb *lmdb, MDB_txn *txn,
                                           const struct lh_session_key *key,
                                           const struct lh_lmdb_row *row);
 
-/* Empties a place and takes its user entry away; the entry of ends is the caller's. */
+/* Empties a place and takes its entries away; that of ends is the caller's. */
 LH_MUST_USE lh_status lh_lmdb_remove_row(struct lh_lmdb *lmdb, MDB_txn *txn,
                                          const struct lh_session_key *key,
                                          const struct lh_lmdb_row *row);
+
+/*
+ * Puts an entry that may be there already. returns (out_is_new): whether it was not.
+ * Errors: NO_SPACE, STORE_DOWN.
+ */
+LH_MUST_USE lh_status lh_lmdb_put_entry(struct lh_lmdb *lmdb, MDB_txn *txn, lh_slice key,
+                                        bool *out_is_new);
+/* Deletes what may be gone already; out_was_there: whether it was not. Errors: as above. */
+LH_MUST_USE lh_status lh_lmdb_delete_key(struct lh_lmdb *lmdb, MDB_txn *txn, lh_slice key,
+                                         bool *out_was_there);
 
 /* Files a place in the index of ends. Errors: NO_SPACE, STORE_DOWN. */
 LH_MUST_USE lh_status lh_lmdb_file_end(struct lh_lmdb *lmdb, MDB_txn *txn, uint64_t end_ms,

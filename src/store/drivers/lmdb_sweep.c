@@ -12,7 +12,7 @@
 #define FUTURE_ROW_DELAY_MS ((uint64_t)24 * 3600 * 1000)
 
 /* Pages that one handled row may take. */
-#define SWEEP_PAGES_PER_ROW 4U
+#define SWEEP_PAGES_PER_ROW 6U
 
 uint64_t lh_lmdb_now_us(void)
 {

@@ -6,7 +6,7 @@
 #include "store/drivers/drivers.h"
 
 #include "base/bug.h"
-#include "store/place.h"
+#include "store/drivers/memory_quota.h"
 
 #include <pthread.h>
 
@@ -19,17 +19,10 @@
 
 #define FIRST_PLACES           ((size_t)64)
 
-/* One place that is not empty. */
-struct place {
-    struct lh_session_key key;
-    struct lh_store_row row; /* row.record is a view of record */
-    struct lh_buf record;    /* owned */
-};
-
 struct memory {
     uint32_t magic;
-    pthread_mutex_t mutex; /* over all that follows; nobody is called with it held */
-    struct place **places; /* owned, sorted by key */
+    pthread_mutex_t mutex;           /* over all that follows; nobody is called with it held */
+    struct lh_memory_place **places; /* owned, sorted by key */
     size_t count;
     size_t cap;
     uint64_t used_bytes;
@@ -52,7 +45,7 @@ static void unlock(struct memory **memory)
 
 /* --- Places ---------------------------------------------------------------------------------- */
 
-static void free_place(struct place *place)
+static void free_place(struct lh_memory_place *place)
 {
     if (place != NULL) {
         lh_buf_fini(&place->record);
@@ -60,21 +53,21 @@ static void free_place(struct place *place)
     }
 }
 
-static void fini_place(struct place **place)
+static void fini_place(struct lh_memory_place **place)
 {
     free_place(*place);
 }
 
 static uint64_t cost_of(const struct lh_store_row *row)
 {
-    return sizeof(struct place) + sizeof(struct place *) + row->record.len;
+    return sizeof(struct lh_memory_place) + sizeof(struct lh_memory_place *) + row->record.len;
 }
 
 /* A copy of a row for a place. Errors: NO_MEMORY. */
 static lh_status new_place(const struct lh_session_key *key, const struct lh_store_row *row,
-                           struct place **out_place)
+                           struct lh_memory_place **out_place)
 {
-    LH_CLEANUP(fini_place) struct place *place = calloc(1, sizeof(*place));
+    LH_CLEANUP(fini_place) struct lh_memory_place *place = calloc(1, sizeof(*place));
     LH_ENSURE(place != NULL, LH_NO_MEMORY);
     LH_TRY(lh_buf_add(&place->record, row->record));
     place->key = *key;
@@ -101,7 +94,8 @@ static size_t find_index(const struct memory *memory, const struct lh_session_ke
     return low;
 }
 
-static struct place *find_place(const struct memory *memory, const struct lh_session_key *key)
+static struct lh_memory_place *find_place(const struct memory *memory,
+                                          const struct lh_session_key *key)
 {
     size_t at = find_index(memory, key);
     bool is_there = at < memory->count && lh_session_key_is_equal(&memory->places[at]->key, key);
@@ -112,7 +106,7 @@ static struct place *find_place(const struct memory *memory, const struct lh_ses
 static struct lh_store_row present_row(const struct memory *memory,
                                        const struct lh_session_key *key)
 {
-    const struct place *place = find_place(memory, key);
+    const struct lh_memory_place *place = find_place(memory, key);
     return place == NULL ? (struct lh_store_row){.kind = LH_PLACE_EMPTY} : place->row;
 }
 
@@ -122,17 +116,18 @@ static lh_status make_room(struct memory *memory)
         return lh_ok();
     }
     size_t cap = memory->cap == 0 ? FIRST_PLACES : memory->cap * 2;
-    struct place **places = realloc(memory->places, cap * sizeof(struct place *));
+    struct lh_memory_place **places =
+        realloc(memory->places, cap * sizeof(struct lh_memory_place *));
     LH_ENSURE(places != NULL, LH_NO_MEMORY);
     memory->places = places;
     memory->cap = cap;
     return lh_ok();
 }
 
-static void insert_at(struct memory *memory, size_t at, struct place *place)
+static void insert_at(struct memory *memory, size_t at, struct lh_memory_place *place)
 {
     memmove(&memory->places[at + 1], &memory->places[at],
-            (memory->count - at) * sizeof(struct place *));
+            (memory->count - at) * sizeof(struct lh_memory_place *));
     memory->places[at] = place;
     memory->count++;
 }
@@ -151,7 +146,7 @@ static lh_status put_row(struct memory *memory, const struct lh_session_key *key
     LH_ENSURE(used <= memory->capacity_bytes && keep_bytes <= memory->capacity_bytes - used,
               LH_NO_SPACE);
     LH_TRY(make_room(memory));
-    struct place *place;
+    struct lh_memory_place *place;
     LH_TRY(new_place(key, row, &place));
     if (replaces) {
         free_place(memory->places[at]);
@@ -178,14 +173,78 @@ static lh_status memory_load(void *self, struct lh_op *op, const struct lh_sessi
     return lh_ok();
 }
 
-static lh_status memory_create(void *self, struct lh_op *op, const struct lh_session_key *key,
-                               const struct lh_store_row *row)
+/* --- Making room ------------------------------------------------------------------------------ */
+
+/* A tombstone in place of a record: takes less room, so it cannot fail. */
+static void bury(struct memory *memory, struct lh_memory_place *place)
+{
+    struct lh_store_row tombstone;
+    (void)lh_place_revoke(&place->row, 0, &tombstone);
+    memory->used_bytes -= place->row.record.len;
+    lh_buf_fini(&place->record);
+    place->row = tombstone;
+}
+
+/* Who goes next; NULL: there is room. Errors: LIMITED. */
+static lh_status choose(const struct memory *memory, const struct lh_store_creation *creation,
+                        struct lh_memory_place **out_place)
+{
+    struct lh_session_key first = {.uid = creation->key->uid, .bucket = creation->key->bucket};
+    size_t at = find_index(memory, &first);
+    return lh_memory_choose(memory->places + at, memory->count - at, creation, out_place);
+}
+
+/* The new one lies there already, and nobody is refused any more. */
+static lh_status thin_out(struct memory *memory, const struct lh_store_creation *creation,
+                          struct lh_store_evicted *evicted)
+{
+    for (size_t ended = 0; ended < LH_STORE_EVICTIONS_MAX; ended++) {
+        struct lh_memory_place *place;
+        LH_TRY(choose(memory, creation, &place));
+        if (place == NULL) {
+            return lh_ok();
+        }
+        if (!lh_place_is_over(&place->row, creation->row->last_touch_ms)) {
+            evicted->keys[evicted->count++] = place->key;
+        }
+        bury(memory, place);
+    }
+    return lh_ok();
+}
+
+static lh_status judge_replaced(const struct memory *memory,
+                                const struct lh_store_creation *creation)
+{
+    if (creation->replaces == NULL) {
+        return lh_ok();
+    }
+    struct lh_store_row present = present_row(memory, creation->replaces);
+    return lh_place_judge_swap(&present, creation->replaces_generation);
+}
+
+static lh_status judge_creation(const struct memory *memory,
+                                const struct lh_store_creation *creation)
+{
+    struct lh_store_row present = present_row(memory, creation->key);
+    LH_TRY(lh_place_judge_create(&present));
+    LH_TRY(judge_replaced(memory, creation));
+    struct lh_memory_place *ignored;
+    return creation->quota != NULL ? choose(memory, creation, &ignored) : lh_ok();
+}
+
+static lh_status memory_create(void *self, struct lh_op *op,
+                               const struct lh_store_creation *creation,
+                               struct lh_store_evicted *out_evicted)
 {
     (void)op;
     LH_CLEANUP(unlock) struct memory *memory = lock(self);
-    struct lh_store_row present = present_row(memory, key);
-    LH_TRY(lh_place_judge_create(&present));
-    return put_row(memory, key, row, memory->reserve_bytes);
+    out_evicted->count = 0;
+    LH_TRY(judge_creation(memory, creation));
+    LH_TRY(put_row(memory, creation->key, creation->row, memory->reserve_bytes));
+    if (creation->replaces != NULL) {
+        bury(memory, find_place(memory, creation->replaces));
+    }
+    return creation->quota != NULL ? thin_out(memory, creation, out_evicted) : lh_ok();
 }
 
 static lh_status memory_swap(void *self, struct lh_op *op, const struct lh_session_key *key,
@@ -237,7 +296,7 @@ static lh_status memory_quarantine(void *self, struct lh_op *op, const struct lh
 {
     (void)op;
     LH_CLEANUP(unlock) struct memory *memory = lock(self);
-    struct place *place = find_place(memory, key);
+    struct lh_memory_place *place = find_place(memory, key);
     if (place != NULL && place->row.kind == LH_PLACE_RECORD) {
         place->row.is_quarantined = true;
     }
@@ -248,7 +307,7 @@ static lh_status memory_touch(void *self, const struct lh_store_touch *touches, 
 {
     LH_CLEANUP(unlock) struct memory *memory = lock(self);
     for (size_t i = 0; i < count; i++) {
-        struct place *place = find_place(memory, &touches[i].key);
+        struct lh_memory_place *place = find_place(memory, &touches[i].key);
         if (place != NULL && lh_place_takes_touch(&place->row, touches[i].touch_ms)) {
             place->row.last_touch_ms = touches[i].touch_ms;
         }
@@ -258,13 +317,13 @@ static lh_status memory_touch(void *self, const struct lh_store_touch *touches, 
 
 /* --- Listing --------------------------------------------------------------------------------- */
 
-static bool is_in_bucket(const struct place *place, const struct lh_tenant_uid *uid,
+static bool is_in_bucket(const struct lh_memory_place *place, const struct lh_tenant_uid *uid,
                          uint32_t bucket)
 {
     return lh_tenant_uid_is_equal(&place->key.uid, uid) && place->key.bucket == bucket;
 }
 
-static bool is_listed(const struct place *place, const struct lh_user_tag *user_tag)
+static bool is_listed(const struct lh_memory_place *place, const struct lh_user_tag *user_tag)
 {
     if (place->row.kind != LH_PLACE_RECORD) {
         return false;
@@ -280,7 +339,7 @@ static bool is_listed(const struct place *place, const struct lh_user_tag *user_
  */
 static lh_status copy_next(void *self, const struct lh_tenant_uid *uid, uint32_t bucket,
                            const struct lh_user_tag *user_tag, const struct lh_store_page *page,
-                           struct place **out_place)
+                           struct lh_memory_place **out_place)
 {
     LH_CLEANUP(unlock) struct memory *memory = lock(self);
     struct lh_session_key first = {.uid = *uid, .bucket = bucket};
@@ -306,7 +365,7 @@ static lh_status memory_list(void *self, const struct lh_tenant_uid *uid, uint32
                              void *context)
 {
     for (;;) {
-        LH_CLEANUP(fini_place) struct place *place = NULL;
+        LH_CLEANUP(fini_place) struct lh_memory_place *place = NULL;
         LH_TRY(copy_next(self, uid, bucket, user_tag, page, &place));
         if (place == NULL) {
             page->is_last = true;
@@ -328,7 +387,7 @@ static lh_status memory_sweep(void *self, uint64_t now_ms, size_t max_rows, size
     size_t kept = 0;
     size_t removed = 0;
     for (size_t at = 0; at < memory->count; at++) {
-        struct place *place = memory->places[at];
+        struct lh_memory_place *place = memory->places[at];
         if (removed < max_rows && lh_place_is_over(&place->row, now_ms)) {
             memory->used_bytes -= cost_of(&place->row);
             free_place(place);

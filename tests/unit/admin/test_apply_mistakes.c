@@ -54,6 +54,14 @@ static void test_apply__bad_values_are_named(void **state)
     mistaken(made, "tiers: {gold: {idle: 2h, absolute: 1h}}",
              "f:1:9: idle is longer than absolute\n");
     mistaken(made, "tiers: {gold: {state_size: 65k}}", "state_size is a size from 0 to 64k\n");
+    mistaken(made, "tiers: {gold: {sessions_max: many}}",
+             "sessions_max is a number from 0 (no limit) to 1000000000000\n");
+    mistaken(made, "tiers: {gold: {sessions_max: 1000000000001}}",
+             "sessions_max is a number from 0 (no limit) to 1000000000000\n");
+    mistaken(made, "tiers: {gold: {sessions_per_user_max: 1001}}",
+             "sessions_per_user_max is a number from 0 (no limit) to 1000\n");
+    mistaken(made, "tiers: {gold: {sessions_per_user_max: -1}}",
+             "sessions_per_user_max is a number from 0 (no limit) to 1000\n");
     mistaken(made, "tiers: {Gold: {}}", "a tier's name is 1 to 32 of a-z, 0-9 and \"-\"\n");
     mistaken(made, "tenants: {acme: {state: removed}}", "state is \"active\" or \"disabled\"\n");
     mistaken(made, "tenants: {acme: {domains: [localhost]}}",

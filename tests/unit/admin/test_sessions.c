@@ -2,6 +2,7 @@
  * Making, listing and showing sessions.
  */
 #include "acts.h"
+#include "applying.h"
 
 #include "registry/registry_env.h"
 #include "registry/row_codec.h"
@@ -298,6 +299,80 @@ static void test_session_show__a_reference_is_read_strictly(void **state)
     assert_status(show_session(made, "acme", "0.aaaaaaaaaaaaaaaaaaaaaaaaaa", &shown), LH_ABSENT);
 }
 
+/* --- Quotas ----------------------------------------------------------------------------------- */
+
+static uint64_t counter_of(struct made_home *made, const char *tenant)
+{
+    struct lh_tenant *found = NULL;
+    const struct lh_directory_source *source = lh_registry_source(made->home->registry);
+    assert_ok(source->load_by_name(source->self, S(tenant), &found));
+    uint32_t slot = found->slot;
+    lh_tenant_unref(found);
+    uint64_t value;
+    assert_ok(lh_counters_read(lh_registry_counters(made->home->registry), slot, &value));
+    return value;
+}
+
+/* globex is of the tier free: 10 sessions of a user. */
+static void test_session_create__over_the_users_quota_ends_his_oldest(void **state)
+{
+    struct made_home *made = *state;
+    struct made_session sessions[11], others, last;
+    struct shown_session shown;
+    assert_ok(make_session(made, "globex", "bob", &others));
+    for (int i = 0; i < 10; i++) {
+        assert_ok(make_session(made, "globex", "alice", &sessions[i]));
+        fake_host_advance(&made->fake, 1000);
+    }
+    uint64_t acme = counter_of(made, "acme");
+    uint64_t before = counter_of(made, "globex");
+    assert_int_equal(made_home_logged(made, "audit session_evicted"), 0);
+    assert_ok(make_session(made, "globex", "alice", &last));
+    assert_true(counter_of(made, "globex") > before);
+    assert_int_equal(counter_of(made, "acme"), acme);
+    assert_status(show_session(made, "globex", sessions[0].ref, &shown), LH_REVOKED);
+    assert_ok(show_session(made, "globex", sessions[1].ref, &shown));
+    assert_ok(show_session(made, "globex", others.ref, &shown));
+    char line[160];
+    (void)snprintf(line, sizeof(line), "audit session_evicted tenant=globex ref=%s actor=cli:test",
+                   sessions[0].ref);
+    assert_int_equal(made_home_logged(made, line), 1);
+    assert_int_equal(made_home_logged(made, "audit session_evicted"), 1);
+}
+
+static void test_session_create__no_counter_moves_while_nobody_must_go(void **state)
+{
+    struct made_home *made = *state;
+    struct made_session session;
+    uint64_t before = counter_of(made, "globex");
+    assert_ok(make_session(made, "globex", "alice", &session));
+    assert_int_equal(counter_of(made, "globex"), before);
+}
+
+static void test_session_create__an_anonymous_one_ends_no_user_of_a_full_tenant(void **state)
+{
+    struct made_home *made = *state;
+    struct made_session first, second, session;
+    struct shown_session shown;
+    struct applied applied;
+    assert_ok(apply_text(made,
+                         "tiers: {tiny: {idle: 1h, absolute: 8h, sessions_max: 2}}\n"
+                         "tenants: {globex: {tier: tiny}}\n",
+                         false, false, &applied));
+    assert_ok(make_session(made, "globex", NULL, &session));
+    fake_host_advance(&made->fake, 1000);
+    assert_ok(make_session(made, "globex", "alice", &first));
+    fake_host_advance(&made->fake, 1000);
+    assert_ok(make_session(made, "globex", "bob", &second));
+    assert_status(show_session(made, "globex", session.ref, &shown), LH_REVOKED);
+    assert_status(make_session(made, "globex", NULL, &session), LH_LIMITED);
+    assert_why(made, "tier \"tiny\"");
+    fake_host_advance(&made->fake, 1000);
+    assert_ok(make_session(made, "globex", "carol", &session));
+    assert_status(show_session(made, "globex", first.ref, &shown), LH_REVOKED);
+    assert_ok(show_session(made, "globex", second.ref, &shown));
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -316,6 +391,9 @@ int main(void)
         WITH_HOME(test_session_show__a_key_that_is_gone_hides_the_subject_only),
         WITH_HOME(test_session_acts__say_why_without_the_store),
         WITH_HOME(test_session_show__a_reference_is_read_strictly),
+        WITH_HOME(test_session_create__over_the_users_quota_ends_his_oldest),
+        WITH_HOME(test_session_create__no_counter_moves_while_nobody_must_go),
+        WITH_HOME(test_session_create__an_anonymous_one_ends_no_user_of_a_full_tenant),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -347,9 +347,10 @@ struct visitor sign_in(struct installation *all, const struct lh_tenant_uid *uid
     spec.state = lh_slice_from_text(visit->state == NULL ? "" : visit->state);
     struct lh_tenant *tenant = snapshot(all, uid);
     struct lh_op op = lh_op_idle(0, NULL);
+    struct lh_store_evicted evicted;
     struct lh_handle handle;
     struct lh_session_header header;
-    assert_ok(lh_vault_create(all->vault, &op, tenant, &spec, &handle, &header));
+    assert_ok(lh_vault_create(all->vault, &op, tenant, &spec, &handle, &header, &evicted));
     struct visitor visitor = {.key = {*uid, header.bucket, header.lease},
                               .absolute_end_ms = header.absolute_end_ms,
                               .user_tag = header.user_tag};

@@ -195,8 +195,9 @@ void make_session(struct fixture *fixture, struct lh_tenant *tenant,
 {
     memset(out_made, 0, sizeof(*out_made));
     struct lh_op op = lh_op_idle(0, NULL);
-    assert_ok(
-        lh_vault_create(fixture->acts, &op, tenant, spec, &out_made->handle, &out_made->header));
+    struct lh_store_evicted evicted;
+    assert_ok(lh_vault_create(fixture->acts, &op, tenant, spec, &out_made->handle,
+                              &out_made->header, &evicted));
     const struct lh_handle *handle = &out_made->handle;
     out_made->key = (struct lh_session_key){handle->uid, handle->bucket, handle->lease};
     LH_CLEANUP(lh_buf_fini) struct lh_buf scratch = LH_BUF_EMPTY;

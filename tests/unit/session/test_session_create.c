@@ -10,8 +10,9 @@ static lh_status create(struct fixture *fixture, const struct lh_session_spec *s
                         struct lh_session_header *out_header)
 {
     struct lh_op op = lh_op_idle(0, NULL);
+    struct lh_store_evicted evicted;
     LH_CLEANUP(lh_handle_fini) struct lh_handle handle;
-    return lh_vault_create(fixture->acts, &op, fixture->acme, spec, &handle, out_header);
+    return lh_vault_create(fixture->acts, &op, fixture->acme, spec, &handle, out_header, &evicted);
 }
 
 static void test_create__header_and_row_say_whose_it_is_and_how_long_it_lives(void **state)
@@ -197,13 +198,16 @@ static void test_create__a_key_that_is_not_warm_is_waited_for(void **state)
     fixture->fake.mode = FAKE_HOST_QUEUES;
     struct lh_session_spec spec = spec_of_alice();
     struct lh_op op = lh_op_idle(0, NULL);
+    struct lh_store_evicted evicted;
     struct lh_handle handle;
     struct lh_session_header header;
-    assert_status(lh_vault_create(fixture->acts, &op, fixture->acme, &spec, &handle, &header),
-                  LH_PENDING);
+    assert_status(
+        lh_vault_create(fixture->acts, &op, fixture->acme, &spec, &handle, &header, &evicted),
+        LH_PENDING);
     assert_int_equal(records_in(fixture), 0);
     assert_int_equal(fake_host_run(&fixture->fake, LH_LANE_FETCH), 1);
-    assert_ok(lh_vault_create(fixture->acts, &op, fixture->acme, &spec, &handle, &header));
+    assert_ok(
+        lh_vault_create(fixture->acts, &op, fixture->acme, &spec, &handle, &header, &evicted));
     assert_int_equal(records_in(fixture), 1);
     assert_ok(load_only(fixture, &handle));
 }
@@ -226,9 +230,11 @@ static void test_create__a_loop_does_not_write_to_a_store_that_blocks(void **sta
     assert_ok(lh_vault_new(&parts, &vault));
     struct lh_session_spec spec = spec_of_alice();
     struct lh_op op = lh_op_idle(0, NULL);
+    struct lh_store_evicted evicted;
     struct lh_handle handle;
     struct lh_session_header header;
-    assert_status(lh_vault_create(vault, &op, fixture->acme, &spec, &handle, &header), LH_INVALID);
+    assert_status(lh_vault_create(vault, &op, fixture->acme, &spec, &handle, &header, &evicted),
+                  LH_INVALID);
     lh_vault_free(vault);
     lh_vault_free(NULL);
     lh_store_close(blocking);
@@ -352,6 +358,54 @@ static void test_judge__every_fact_of_the_registry_counts(void **state)
     assert_ok(lh_session_judge(&anonymous, &facts));
 }
 
+static void test_quota__is_the_tier_s_spread_over_the_buckets(void **state)
+{
+    struct fixture *fixture = *state;
+    static const struct {
+        uint64_t sessions_max;
+        uint32_t buckets;
+        uint64_t bucket_max;
+        uint64_t anonymous_max;
+    } cases[] = {{0, 1, 0, 0},       {0, 8, 0, 0},
+                 {1, 1, 1, 1},       {10, 1, 10, 1},
+                 {11, 1, 11, 2},     {100, 4, 32, 4},
+                 {101, 4, 33, 4},    {1, 2048, 2, 1},
+                 {1000, 2, 625, 63}, {UINT64_MAX, 1, UINT64_MAX, UINT64_MAX / 10 + 1}};
+    for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+        struct lh_store_quota quota;
+        fixture->acme->tier.sessions_max = cases[i].sessions_max;
+        fixture->acme->tier.sessions_per_user_max = 7;
+        fixture->acme->bucket_counts[0] = cases[i].buckets;
+        fixture->acme->bucket_counts_len = 1;
+        lh_session_quota(fixture->acme, &quota);
+        assert_int_equal(quota.bucket_max, cases[i].bucket_max);
+        assert_int_equal(quota.anonymous_max, cases[i].anonymous_max);
+        assert_int_equal(quota.user_max, 7);
+    }
+}
+
+static void test_create__over_the_tier_s_sessions_tells_who_had_to_go(void **state)
+{
+    struct fixture *fixture = *state;
+    struct lh_session_spec spec = spec_of_alice();
+    struct made_session first;
+    fixture->acme->tier.sessions_per_user_max = 2;
+    make_session(fixture, fixture->acme, &spec, &first);
+    fake_host_advance(&fixture->fake, 1000);
+    for (unsigned i = 0; i < 2; i++) {
+        struct lh_op op = lh_op_idle(0, NULL);
+        struct lh_store_evicted evicted;
+        struct lh_handle handle;
+        struct lh_session_header header;
+        assert_ok(
+            lh_vault_create(fixture->acts, &op, fixture->acme, &spec, &handle, &header, &evicted));
+        assert_int_equal(evicted.count, i);
+        assert_true(i == 0 || lh_session_key_is_equal(&evicted.keys[0], &first.key));
+    }
+    assert_status(load_only(fixture, &first.handle), LH_REVOKED);
+    made_session_fini(&first);
+}
+
 #define CREATE_TEST(name) cmocka_unit_test_setup_teardown(name, fixture_set_up, fixture_tear_down)
 
 int main(void)
@@ -362,6 +416,8 @@ int main(void)
         CREATE_TEST(test_create__two_sessions_share_neither_lease_nor_secret),
         CREATE_TEST(test_create__anonymous_sessions_have_no_user_and_spread_by_lease),
         CREATE_TEST(test_create__lives_are_capped_by_the_tier),
+        CREATE_TEST(test_quota__is_the_tier_s_spread_over_the_buckets),
+        CREATE_TEST(test_create__over_the_tier_s_sessions_tells_who_had_to_go),
         CREATE_TEST(test_create__texts_that_are_no_tokens_are_refused),
         CREATE_TEST(test_create__a_state_over_the_tier_s_limit_is_refused_not_cut),
         CREATE_TEST(test_create__the_largest_state_of_any_tier_fits_a_record),

@@ -44,9 +44,10 @@ static lh_status create_one(struct fixture *fixture)
 {
     struct lh_session_spec spec = spec_of_alice();
     struct lh_op op = lh_op_idle(0, NULL);
+    struct lh_store_evicted evicted;
     LH_CLEANUP(lh_handle_fini) struct lh_handle handle;
     struct lh_session_header header;
-    return lh_vault_create(fixture->acts, &op, fixture->acme, &spec, &handle, &header);
+    return lh_vault_create(fixture->acts, &op, fixture->acme, &spec, &handle, &header, &evicted);
 }
 
 static void test_torture__making_a_session(void **state)

@@ -348,7 +348,9 @@ static void test_recover__many_sessions_share_a_transaction(void **state)
     } rows[] = {{"acme", 300}, {"globex", 40}};
     for (size_t i = 0; i < 2; i++) {
         for (int n = 0; n < rows[i].count; n++) {
-            assert_ok(make_session(made, rows[i].tenant, "alice", &session));
+            char user[16]; /* few of each, for a tier limits them */
+            (void)snprintf(user, sizeof(user), "user-%d", n % 50);
+            assert_ok(make_session(made, rows[i].tenant, user, &session));
         }
     }
     boot(made, OTHER_BOOT " open \n");
@@ -356,7 +358,7 @@ static void test_recover__many_sessions_share_a_transaction(void **state)
     assert_int_equal(recovery.imported, 340);
     assert_true(count_transactions(made) < 170);
     for (size_t i = 0; i < 2; i++) {
-        assert_ok(list_sessions(made, rows[i].tenant, "alice", &shown));
+        assert_ok(list_sessions(made, rows[i].tenant, NULL, &shown));
         assert_int_equal(shown.calls, rows[i].count);
         assert_true(shown.is_open);
     }
