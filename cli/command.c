@@ -52,6 +52,11 @@ static const struct command command_rows[] = {
      run_session_list, "list sessions", "Lists the sessions of a tenant, or of one user of it."},
     {"session", "show", "TENANT REF", 2, 2, 0, NEEDS_HOME | NEEDS_SESSIONS, NULL, run_session_show,
      "show one session", ""},
+    {"session", "rotate", "TENANT REF", 2, 2, OPT(role) | OPT(scope) | OPT(out),
+     NEEDS_HOME | NEEDS_SESSIONS, NULL, run_session_rotate, "give a session a new cookie",
+     "Prints the new cookie. The old one passes until the new one is first used, 10 seconds at "
+     "most. With --role or --scope the session gets these roles or scopes in place of those that "
+     "it has; it is then a new session with a reference of its own, and the old one ends at once."},
     {"session", "revoke", "TENANT [REF]", 1, 2, OPT(sub) | OPT(all), NEEDS_HOME | NEEDS_SESSIONS,
      "These sessions of tenant \"%s\" will end for good.", run_session_revoke, "end sessions",
      "Ends one session by its reference, all of a user with --sub, or all of the tenant with "

@@ -98,6 +98,8 @@ lh_status run_session_create(struct run *run);
 lh_status run_session_list(struct run *run);
 /* leasehold session show */
 lh_status run_session_show(struct run *run);
+/* leasehold session rotate */
+lh_status run_session_rotate(struct run *run);
 /* leasehold session revoke */
 lh_status run_session_revoke(struct run *run);
 /* leasehold key list */

@@ -85,6 +85,24 @@ lh_status run_session_create(struct run *run)
     return making.status;
 }
 
+/* --- rotate ----------------------------------------------------------------------------------- */
+
+lh_status run_session_rotate(struct run *run)
+{
+    const struct arguments *arguments = &run->arguments;
+    const struct lh_admin_rotation wish = {
+        .tenant = operand(arguments, 0),
+        .ref = operand(arguments, 1),
+        .has_roles = has_option(arguments, OPTION_role),
+        .roles = option_values(arguments, OPTION_role),
+        .has_scopes = has_option(arguments, OPTION_scope),
+        .scopes = option_values(arguments, OPTION_scope),
+    };
+    struct making making = {run, lh_ok()};
+    LH_TRY(lh_admin_session_rotate(run->admin, &wish, print_made, &making));
+    return making.status;
+}
+
 /* --- list and show ---------------------------------------------------------------------------- */
 
 static size_t describe(const struct lh_admin_session *session, struct field fields[SESSION_FIELDS])

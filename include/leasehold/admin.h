@@ -218,6 +218,27 @@ LH_PUBLIC LH_MUST_USE lh_status lh_admin_session_list(struct lh_admin *admin, lh
 LH_PUBLIC LH_MUST_USE lh_status lh_admin_session_show(struct lh_admin *admin, lh_slice tenant,
                                                       lh_slice ref, lh_admin_session_fn each,
                                                       void *context);
+struct lh_admin_rotation {
+    lh_slice tenant;
+    lh_slice ref;
+    bool has_roles; /* the roles become these: a new lease, and the old one ends at once */
+    struct lh_admin_texts roles;
+    bool has_scopes; /* likewise */
+    struct lh_admin_texts scopes;
+};
+
+/*
+ * Gives a live session a new credential; it lies safe on disk when this returns. With neither roles
+ * nor scopes the session stays what it is, and the old credential passes until the new one is first
+ * used, 10 s at most.
+ * Errors: ABSENT (tenant or session), DISABLED, MALFORMED (ref, role or scope), TOO_LARGE, REVOKED,
+ * EXPIRED, CONFLICT (changed meanwhile), KEY_DOWN, STORE_DOWN, REGISTRY_DOWN, COUNTERS_DOWN,
+ * NO_SPACE, CRYPTO, NO_MEMORY.
+ */
+LH_PUBLIC LH_MUST_USE lh_status lh_admin_session_rotate(struct lh_admin *admin,
+                                                        const struct lh_admin_rotation *wish,
+                                                        lh_admin_credential_fn each, void *context);
+
 /*
  * Ends one session for good. On STORE_DOWN the revocation stands in the registry all the same.
  * OK also if it was revoked already.

@@ -78,6 +78,38 @@ lh_status lh_admin_user_tag(struct lh_admin *admin, const struct lh_tenant *tena
                           "compute the user's tag");
 }
 
+lh_status lh_admin_find_active(struct lh_admin *admin, lh_slice id, struct lh_tenant **out_tenant)
+{
+    LH_CLEANUP(lh_tenant_fini) struct lh_tenant *tenant = NULL;
+    LH_TRY(lh_admin_find(admin, id, &tenant));
+    if (tenant->state != LH_TENANT_ACTIVE) {
+        return lh_admin_fail(admin, LH_DISABLED, "tenant \"%.*s\" is not active",
+                             LH_SLICE_ARG(lh_tenant_id_view(&tenant->id)));
+    }
+    *out_tenant = tenant;
+    tenant = NULL;
+    return lh_ok();
+}
+
+lh_status lh_admin_fill_list(struct lh_admin *admin, const struct lh_admin_texts *texts,
+                             const char *what, struct lh_text_list *out_list)
+{
+    if (texts->count > LH_PRINCIPAL_LIST_MAX) {
+        return lh_admin_fail(admin, LH_TOO_LARGE, "at most %u of %s", LH_PRINCIPAL_LIST_MAX, what);
+    }
+    for (size_t i = 0; i < texts->count; i++) {
+        if (!lh_principal_is_token(texts->items[i])) {
+            return lh_admin_fail(admin, LH_MALFORMED,
+                                 "one of the %s is not 1 to 255 printable ASCII characters "
+                                 "without space, comma, quote or backslash",
+                                 what);
+        }
+        out_list->items[i] = texts->items[i];
+    }
+    out_list->count = texts->count;
+    return lh_ok();
+}
+
 /* --- Listing ---------------------------------------------------------------------------------- */
 
 static bool collect(void *context, const struct lh_session_key *key, const struct lh_store_row *row)

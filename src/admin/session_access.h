@@ -33,6 +33,32 @@ LH_MUST_USE lh_status lh_admin_parse_ref(struct lh_admin *admin, const struct lh
 LH_MUST_USE lh_status lh_admin_user_tag(struct lh_admin *admin, const struct lh_tenant *tenant,
                                         lh_slice subject, struct lh_user_tag *out_tag);
 
+/* The tenant of that id, if its sessions may be used. Errors: as lh_admin_find, DISABLED. */
+LH_MUST_USE lh_status lh_admin_find_active(struct lh_admin *admin, lh_slice id,
+                                           struct lh_tenant **out_tenant);
+/* Takes roles, scopes or groups over. what: their name. Errors: TOO_LARGE, MALFORMED. */
+LH_MUST_USE lh_status lh_admin_fill_list(struct lh_admin *admin, const struct lh_admin_texts *texts,
+                                         const char *what, struct lh_text_list *out_list);
+/* lh_vault_create, run to its end. Errors: as there, TIMEOUT; the caller explains them. */
+LH_MUST_USE lh_status lh_admin_make_session(struct lh_admin *admin, const struct lh_tenant *tenant,
+                                            const struct lh_session_spec *spec,
+                                            struct lh_handle *handle,
+                                            struct lh_session_header *header,
+                                            struct lh_store_evicted *evicted);
+/* Tells the audit log and the workers who had to go. Errors: COUNTERS_DOWN. */
+LH_MUST_USE lh_status lh_admin_announce_evicted(struct lh_admin *admin,
+                                                const struct lh_tenant *tenant,
+                                                const struct lh_store_evicted *evicted);
+/* One audit line about a session. */
+void lh_admin_audit_session(struct lh_admin *admin, enum lh_audit_event event,
+                            const struct lh_tenant *tenant, uint32_t bucket,
+                            const struct lh_lease_id *lease);
+/* Writes the cookie and calls each once. Errors: CRYPTO, NO_MEMORY. */
+LH_MUST_USE lh_status lh_admin_hand_out(struct lh_admin *admin, const struct lh_tenant *tenant,
+                                        const struct lh_handle *handle,
+                                        const struct lh_session_header *header,
+                                        lh_admin_credential_fn each, void *context);
+
 /* Rows of a listing that are handled between two read transactions. */
 #define LH_ADMIN_PAGE_ROWS 64U
 

@@ -8,25 +8,6 @@
 
 #include "base/banned.h"
 
-static lh_status fill_list(struct lh_admin *admin, const struct lh_admin_texts *texts,
-                           const char *what, struct lh_text_list *out_list)
-{
-    if (texts->count > LH_PRINCIPAL_LIST_MAX) {
-        return lh_admin_fail(admin, LH_TOO_LARGE, "at most %u of %s", LH_PRINCIPAL_LIST_MAX, what);
-    }
-    for (size_t i = 0; i < texts->count; i++) {
-        if (!lh_principal_is_token(texts->items[i])) {
-            return lh_admin_fail(admin, LH_MALFORMED,
-                                 "one of the %s is not 1 to 255 printable ASCII characters "
-                                 "without space, comma, quote or backslash",
-                                 what);
-        }
-        out_list->items[i] = texts->items[i];
-    }
-    out_list->count = texts->count;
-    return lh_ok();
-}
-
 /* State is one JSON object, stored compact. */
 static lh_status fill_state(struct lh_admin *admin, const struct lh_tenant *tenant, lh_slice text,
                             struct lh_buf *out_state)
@@ -77,28 +58,15 @@ static lh_status fill_spec(struct lh_admin *admin, const struct lh_tenant *tenan
     }
     spec->absolute_s = wish->ttl_s;
     spec->principal.subject = wish->subject;
-    LH_TRY(fill_list(admin, &wish->roles, "roles", &spec->principal.roles));
-    LH_TRY(fill_list(admin, &wish->scopes, "scopes", &spec->principal.scopes));
-    LH_TRY(fill_list(admin, &wish->groups, "groups", &spec->principal.groups));
+    LH_TRY(lh_admin_fill_list(admin, &wish->roles, "roles", &spec->principal.roles));
+    LH_TRY(lh_admin_fill_list(admin, &wish->scopes, "scopes", &spec->principal.scopes));
+    LH_TRY(lh_admin_fill_list(admin, &wish->groups, "groups", &spec->principal.groups));
     LH_TRY(fill_state(admin, tenant, wish->state, state));
     spec->state = lh_buf_view(state);
     return fill_user(admin, tenant, spec);
 }
 
-static lh_status find_active(struct lh_admin *admin, lh_slice id, struct lh_tenant **out_tenant)
-{
-    LH_CLEANUP(lh_tenant_fini) struct lh_tenant *tenant = NULL;
-    LH_TRY(lh_admin_find(admin, id, &tenant));
-    if (tenant->state != LH_TENANT_ACTIVE) {
-        return lh_admin_fail(admin, LH_DISABLED, "tenant \"%.*s\" is not active",
-                             LH_SLICE_ARG(lh_tenant_id_view(&tenant->id)));
-    }
-    *out_tenant = tenant;
-    tenant = NULL;
-    return lh_ok();
-}
-
-static lh_status create_waiting(struct lh_admin *admin, const struct lh_tenant *tenant,
+lh_status lh_admin_make_session(struct lh_admin *admin, const struct lh_tenant *tenant,
                                 const struct lh_session_spec *spec, struct lh_handle *handle,
                                 struct lh_session_header *header, struct lh_store_evicted *evicted)
 {
@@ -113,40 +81,40 @@ static lh_status create_waiting(struct lh_admin *admin, const struct lh_tenant *
     }
 }
 
+/* Names the session, not its subject: who that is stays inside the seal. */
+void lh_admin_audit_session(struct lh_admin *admin, enum lh_audit_event event,
+                            const struct lh_tenant *tenant, uint32_t bucket,
+                            const struct lh_lease_id *lease)
+{
+    struct lh_session_ref ref;
+    lh_session_ref_write((uint16_t)bucket, lease, &ref);
+    const struct lh_audit_field fields[] = {{"tenant", lh_tenant_id_view(&tenant->id)},
+                                            {"ref", lh_slice_of(ref.text, ref.len)}};
+    lh_admin_audit(admin, event, fields, 2);
+}
+
 /*
  * Tells who had to go. A worker may still remember them: what it filled before is worth nothing
  * once the counter has moved, and what it fills after finds the tombstone.
  */
-static lh_status announce_evicted(struct lh_admin *admin, const struct lh_tenant *tenant,
-                                  const struct lh_store_evicted *evicted)
+lh_status lh_admin_announce_evicted(struct lh_admin *admin, const struct lh_tenant *tenant,
+                                    const struct lh_store_evicted *evicted)
 {
     if (evicted->count == 0) {
         return lh_ok();
     }
     for (size_t i = 0; i < evicted->count; i++) {
-        struct lh_session_ref ref;
-        lh_session_ref_write((uint16_t)evicted->keys[i].bucket, &evicted->keys[i].lease, &ref);
-        const struct lh_audit_field fields[] = {{"tenant", lh_tenant_id_view(&tenant->id)},
-                                                {"ref", lh_slice_of(ref.text, ref.len)}};
-        lh_admin_audit(admin, LH_AUDIT_session_evicted, fields, 2);
+        lh_admin_audit_session(admin, LH_AUDIT_session_evicted, tenant, evicted->keys[i].bucket,
+                               &evicted->keys[i].lease);
     }
     struct lh_counters *counters = lh_registry_counters(admin->parts.registry);
     return lh_admin_check(admin, lh_counters_raise(counters, tenant->slot),
                           "tell the workers of evicted sessions");
 }
 
-/* Names the session, not its subject: who that is stays inside the seal. */
-static void audit_created(struct lh_admin *admin, const struct lh_tenant *tenant,
-                          const struct lh_session_ref *ref)
-{
-    const struct lh_audit_field fields[] = {{"tenant", lh_tenant_id_view(&tenant->id)},
-                                            {"ref", lh_slice_of(ref->text, ref->len)}};
-    lh_admin_audit(admin, LH_AUDIT_session_created, fields, 2);
-}
-
-static lh_status hand_out(struct lh_admin *admin, const struct lh_tenant *tenant,
-                          const struct lh_handle *handle, const struct lh_session_header *header,
-                          lh_admin_credential_fn each, void *context)
+lh_status lh_admin_hand_out(struct lh_admin *admin, const struct lh_tenant *tenant,
+                            const struct lh_handle *handle, const struct lh_session_header *header,
+                            lh_admin_credential_fn each, void *context)
 {
     char name[LH_COOKIE_SUFFIXED_NAME_BYTES];
     char value[LH_HANDLE_TEXT_BYTES];
@@ -155,7 +123,6 @@ static lh_status hand_out(struct lh_admin *admin, const struct lh_tenant *tenant
     LH_TRY(lh_admin_check(admin, lh_handle_write(admin->parts.cell, handle, value),
                           "write the cookie"));
     lh_session_ref_write(header->bucket, &header->lease, &ref);
-    audit_created(admin, tenant, &ref);
     const struct lh_admin_credential made = {
         .cookie_name = LH_SLICE_OF(name),
         .cookie_value = LH_SLICE_OF(value),
@@ -187,14 +154,14 @@ lh_status lh_admin_session_create(struct lh_admin *admin, const struct lh_admin_
     lh_admin_enter(admin);
     LH_CLEANUP(lh_tenant_fini) struct lh_tenant *tenant = NULL;
     LH_TRY(lh_admin_need_store(admin));
-    LH_TRY(find_active(admin, wish->tenant, &tenant));
+    LH_TRY(lh_admin_find_active(admin, wish->tenant, &tenant));
     LH_CLEANUP(lh_buf_fini) struct lh_buf state = lh_buf_bounded(LH_STORE_RECORD_MAX_BYTES);
     struct lh_session_spec spec = {.absolute_s = 0};
     LH_TRY(fill_spec(admin, tenant, wish, &spec, &state));
     LH_CLEANUP(lh_handle_fini) struct lh_handle handle;
     struct lh_session_header header;
     struct lh_store_evicted evicted = {.count = 0};
-    lh_status made = create_waiting(admin, tenant, &spec, &handle, &header, &evicted);
+    lh_status made = lh_admin_make_session(admin, tenant, &spec, &handle, &header, &evicted);
     if (made.code == LH_LIMITED) {
         return lh_admin_fail(admin, LH_LIMITED,
                              "the tenant has as many sessions as tier \"%.*s\" allows, and an "
@@ -202,7 +169,8 @@ lh_status lh_admin_session_create(struct lh_admin *admin, const struct lh_admin_
                              LH_SLICE_ARG(lh_tier_name(&tenant->tier)));
     }
     LH_TRY(lh_admin_check(admin, made, "make the session"));
-    LH_TRY(announce_evicted(admin, tenant, &evicted));
+    LH_TRY(lh_admin_announce_evicted(admin, tenant, &evicted));
     LH_TRY(sync_store(admin));
-    return hand_out(admin, tenant, &handle, &header, each, context);
+    lh_admin_audit_session(admin, LH_AUDIT_session_created, tenant, header.bucket, &header.lease);
+    return lh_admin_hand_out(admin, tenant, &handle, &header, each, context);
 }

@@ -23,6 +23,7 @@
     X(tier_changed, ACT)                                                                           \
     X(session_created, ACT)                                                                        \
     X(session_evicted, ACT)                                                                        \
+    X(session_rotated, ACT)                                                                        \
     X(session_revoked, ACT)                                                                        \
     X(user_sessions_revoked, ACT)                                                                  \
     X(tenant_sessions_revoked, ACT)                                                                \

@@ -110,6 +110,10 @@ enum lh_step_flow lh_step_consult_registry(struct lh_gate_call *call)
         return lh_call_refuse(call, LH_REASON_REGISTRY_DOWN);
     }
     status = lh_session_judge(call->header, &facts);
+    if (status.code == LH_TAMPERED &&
+        !lh_is_ok(lh_directory_check_fresh(call->gate->parts.directory, call->tenant))) {
+        return LH_STEP_RESTART; /* rotated since we loaded it */
+    }
     if (!lh_is_ok(status)) {
         return lh_call_refuse(call, status.code == LH_REVOKED ? LH_REASON_SESSION_REVOKED
                                                               : LH_REASON_INTEGRITY);

@@ -41,6 +41,26 @@ static uint16_t choose_bucket(const struct lh_tenant *tenant,
     return (uint16_t)bucket;
 }
 
+/*
+ * What a session keeps of the one that it replaces: its epochs, so that who was logged out
+ * meanwhile stays so; and its end, where the caller says so. Errors: EXPIRED.
+ */
+static lh_status inherit(const struct lh_session_spec *spec, struct lh_session_header *header)
+{
+    if (spec->replaces == NULL) {
+        return lh_ok();
+    }
+    const struct lh_session_header *old = &spec->replaces->header;
+    header->platform_epoch = old->platform_epoch;
+    header->tenant_epoch = old->tenant_epoch;
+    header->user_epoch = old->has_user && header->has_user ? old->user_epoch : header->user_epoch;
+    if (spec->keeps_end && old->absolute_end_ms < header->absolute_end_ms) {
+        LH_ENSURE(old->absolute_end_ms > header->created_ms, LH_EXPIRED);
+        header->absolute_end_ms = old->absolute_end_ms;
+    }
+    return lh_ok();
+}
+
 lh_status lh_vault_make_header(struct lh_vault *vault, const struct lh_tenant *tenant,
                                const struct lh_session_spec *spec,
                                struct lh_session_header *out_header)
@@ -60,14 +80,15 @@ lh_status lh_vault_make_header(struct lh_vault *vault, const struct lh_tenant *t
         .tenant_epoch = tenant->epoch,
     };
     LH_TRY(identify_user(vault, tenant, spec, &header));
+    LH_TRY(inherit(spec, &header));
     LH_TRY(lh_random(vault->parts.crypto, header.lease.bytes, sizeof(header.lease.bytes)));
     header.bucket = choose_bucket(tenant, &header);
     *out_header = header;
     return lh_ok();
 }
 
-static lh_status make_handle(struct lh_vault *vault, struct lh_session_header *header,
-                             struct lh_handle *handle)
+lh_status lh_vault_draw_secret(struct lh_vault *vault, struct lh_session_header *header,
+                               struct lh_handle *handle)
 {
     handle->uid = header->uid;
     handle->bucket = header->bucket;
@@ -76,9 +97,9 @@ static lh_status make_handle(struct lh_vault *vault, struct lh_session_header *h
     return lh_sha256(vault->parts.crypto, LH_SLICE_OF(handle->secret), &header->secret_hash);
 }
 
-static lh_status seal_record(struct lh_vault *vault, const struct lh_datakey *key,
-                             const struct lh_session_header *header, lh_slice principal,
-                             lh_slice state, struct lh_buf *out)
+lh_status lh_vault_seal_record(struct lh_vault *vault, const struct lh_datakey *key,
+                               const struct lh_session_header *header, lh_slice principal,
+                               lh_slice state, struct lh_buf *out)
 {
     LH_CLEANUP(lh_buf_fini) struct lh_buf fixed = lh_buf_bounded(LH_SESSION_HEADER_BYTES);
     LH_TRY(lh_session_header_write(header, &fixed));
@@ -105,37 +126,59 @@ void lh_session_quota(const struct lh_tenant *tenant, struct lh_store_quota *out
     };
 }
 
-static lh_status store_record(struct lh_vault *vault, struct lh_op *op,
-                              const struct lh_tenant *tenant,
-                              const struct lh_session_header *header, lh_slice record,
-                              struct lh_store_evicted *out_evicted)
+struct lh_store_row lh_vault_row_of(const struct lh_session_header *header, uint64_t last_touch_ms,
+                                    lh_slice record)
 {
-    struct lh_session_key key = {header->uid, header->bucket, header->lease};
-    struct lh_store_row row = {
+    return (struct lh_store_row){
         .kind = LH_PLACE_RECORD,
         .generation = header->generation,
         .absolute_end_ms = header->absolute_end_ms,
-        .last_touch_ms = header->created_ms,
+        .last_touch_ms = last_touch_ms,
         .idle_s = header->idle_s,
         .has_user = header->has_user,
         .user_tag = header->user_tag,
         .record = record,
     };
+}
+
+static lh_status store_record(struct lh_vault *vault, struct lh_op *op,
+                              const struct lh_tenant *tenant,
+                              const struct lh_loaded_session *replaces,
+                              const struct lh_session_header *header, lh_slice record,
+                              struct lh_store_evicted *out_evicted)
+{
+    struct lh_session_key key = {header->uid, header->bucket, header->lease};
+    struct lh_store_row row = lh_vault_row_of(header, header->created_ms, record);
     struct lh_store_quota quota;
     lh_session_quota(tenant, &quota);
-    const struct lh_store_creation creation = {.key = &key, .row = &row, .quota = &quota};
+    struct lh_session_key old;
+    struct lh_store_creation creation = {.key = &key, .row = &row, .quota = &quota};
+    if (replaces != NULL) {
+        old = (struct lh_session_key){replaces->header.uid, replaces->header.bucket,
+                                      replaces->header.lease};
+        creation.replaces = &old;
+        creation.replaces_generation = replaces->header.generation;
+    }
     lh_status status = lh_store_admit(vault->parts.store, op, &creation, out_evicted);
     /* A store that may answer later needs the half-made session kept by the caller. */
     LH_BUG_IF(status.code == LH_PENDING);
     return status;
 }
 
-/* Errors: INVALID, TOO_LARGE, MALFORMED, KEY_DOWN, NO_MEMORY. */
-static lh_status check_spec(const struct lh_vault *vault, const struct lh_tenant *tenant,
-                            const struct lh_session_spec *spec, struct lh_buf *out_principal)
+lh_status lh_vault_check_writes(const struct lh_vault *vault)
 {
     bool may_block = (lh_store_traits(vault->parts.store) & LH_STORE_BLOCKS) != 0;
     LH_ENSURE(vault->parts.queue == NULL || !may_block, LH_INVALID);
+    return lh_ok();
+}
+
+/* Errors: INVALID, FORBIDDEN, TOO_LARGE, MALFORMED, KEY_DOWN, NO_MEMORY. */
+static lh_status check_spec(const struct lh_vault *vault, const struct lh_tenant *tenant,
+                            const struct lh_session_spec *spec, struct lh_buf *out_principal)
+{
+    LH_TRY(lh_vault_check_writes(vault));
+    /* Who holds the previous secret alone may be a thief: he gets nothing new. */
+    LH_ENSURE(spec->replaces == NULL || !spec->replaces->is_previous_secret, LH_FORBIDDEN);
     LH_ENSURE(spec->state.len <= tenant->tier.record_max_bytes, LH_TOO_LARGE);
     LH_ENSURE(tenant->active_dek != 0, LH_KEY_DOWN);
     return lh_principal_write(&spec->principal, out_principal);
@@ -155,10 +198,12 @@ lh_status lh_vault_create(struct lh_vault *vault, struct lh_op *op, const struct
     struct lh_session_header header;
     LH_TRY(lh_vault_make_header(vault, tenant, spec, &header));
     LH_CLEANUP(lh_handle_fini) struct lh_handle handle;
-    LH_TRY(make_handle(vault, &header, &handle));
+    LH_TRY(lh_vault_draw_secret(vault, &header, &handle));
     LH_CLEANUP(lh_buf_fini) struct lh_buf record = lh_buf_bounded(LH_STORE_RECORD_MAX_BYTES);
-    LH_TRY(seal_record(vault, key, &header, lh_buf_view(&principal), spec->state, &record));
-    LH_TRY(store_record(vault, op, tenant, &header, lh_buf_view(&record), out_evicted));
+    LH_TRY(
+        lh_vault_seal_record(vault, key, &header, lh_buf_view(&principal), spec->state, &record));
+    LH_TRY(store_record(vault, op, tenant, spec->replaces, &header, lh_buf_view(&record),
+                        out_evicted));
     *out_handle = handle;
     *out_header = header;
     return lh_ok();

@@ -86,6 +86,20 @@ static void let_expire(struct lh_vault *vault, const struct lh_session_key *key,
     (void)ignored;
 }
 
+/* Until it is written the previous secret passes on, to the end of its grace at most. */
+static void end_grace(struct lh_vault *vault, const struct lh_session_key *key, uint64_t generation)
+{
+    lh_status ignored;
+    if (vault->parts.queue != NULL) {
+        ignored = lh_write_queue_end_grace(vault->parts.queue, key, generation);
+    } else {
+        struct lh_op op = lh_op_idle(0, NULL);
+        ignored = lh_store_end_grace(vault->parts.store, &op, key, generation);
+        lh_op_cancel(&op);
+    }
+    (void)ignored;
+}
+
 /* --- Loading ---------------------------------------------------------------------------------- */
 
 bool lh_session_is_at_home(const struct lh_session_header *header, const struct lh_session_key *key)
@@ -149,7 +163,7 @@ static lh_status check_secret(struct lh_vault *vault, const struct lh_handle *ha
         lh_secret_is_equal(presented.bytes, header->secret_hash.bytes, sizeof(presented.bytes));
     bool is_previous =
         lh_secret_is_equal(presented.bytes, header->previous_hash.bytes, sizeof(presented.bytes)) &&
-        now_ms < header->grace_end_ms;
+        now_ms < header->grace_end_ms && !loaded->row.is_grace_over;
     LH_ENSURE(is_present || is_previous, LH_BAD_SECRET);
     loaded->is_previous_secret = !is_present;
     return lh_ok();
@@ -176,7 +190,13 @@ static lh_status load_and_check(struct lh_vault *vault, struct lh_op *op,
     if (handle != NULL) {
         LH_TRY(check_secret(vault, handle, now_ms, loaded));
     }
-    return check_life(vault, key, now_ms, loaded);
+    LH_TRY(check_life(vault, key, now_ms, loaded));
+    bool is_first_use = handle != NULL && !loaded->is_previous_secret &&
+                        now_ms < loaded->header.grace_end_ms && !loaded->row.is_grace_over;
+    if (is_first_use) {
+        end_grace(vault, key, loaded->header.generation);
+    }
+    return lh_ok();
 }
 
 /* What was refused leaves nothing behind; what waits keeps its memory. */

@@ -25,6 +25,8 @@ LH_MUST_USE lh_status lh_vault_new(const struct lh_vault_parts *parts, struct lh
 /* Frees; NULL is accepted. */
 void lh_vault_free(struct lh_vault *vault);
 
+struct lh_loaded_session;
+
 /* What a new session shall be. */
 struct lh_session_spec {
     struct lh_principal principal; /* empty subject: anonymous */
@@ -32,6 +34,9 @@ struct lh_session_spec {
     uint32_t absolute_s;           /* 0 = the tier's; never longer than the tier's */
     uint32_t idle_s;               /* 0 = the tier's */
     uint64_t user_epoch;           /* the registry's present one for this user, 0 if none */
+    /* A live session that ends in the same step, without a grace; NULL: none. */
+    const struct lh_loaded_session *replaces;
+    bool keeps_end; /* ends no later than the one that it replaces */
 };
 
 /*
@@ -43,7 +48,9 @@ struct lh_session_spec {
  * Errors: PENDING (key), TOO_LARGE (principal, or state over the tier's limit), MALFORMED (a
  * subject, role, scope or group that is no token), KEY_DOWN (also: the tenant has no active DEK),
  * LIMITED (an anonymous one, and the tenant has as many signed-in ones as it may), STORE_DOWN,
- * NO_SPACE, CRYPTO, NO_MEMORY, INVALID (the store would block).
+ * NO_SPACE, CRYPTO, NO_MEMORY, INVALID (the store would block); of the session that it replaces:
+ * ABSENT, REVOKED, QUARANTINED, EXPIRED, CONFLICT (changed since it was loaded), FORBIDDEN (it was
+ * proved by its previous secret). The caller writes its revocation to the registry.
  */
 LH_MUST_USE lh_status lh_vault_create(struct lh_vault *vault, struct lh_op *op,
                                       const struct lh_tenant *tenant,
@@ -77,7 +84,8 @@ void lh_loaded_session_wipe(struct lh_loaded_session *loaded, size_t kept_bytes)
 /*
  * Loads the session of a verified handle and judges all that needs no key: the place answers for
  * itself, tombstone, quarantine, the secret, absolute and idle end.
- * A foreign record is queued for quarantine, an expired one for its tombstone.
+ * A foreign record is queued for quarantine, an expired one for its tombstone; where a new secret
+ * is presented for the first time the end of the previous one's grace is.
  * out_loaded  empty at first; after PENDING hand the same one in again, the store writes to it.
  *             Filled on OK, empty after any other error; fini it.
  * Errors: ABSENT, REVOKED, EXPIRED, BAD_SECRET, TAMPERED, FOREIGN, QUARANTINED, FUTURE_FORMAT,
@@ -86,6 +94,28 @@ void lh_loaded_session_wipe(struct lh_loaded_session *loaded, size_t kept_bytes)
 LH_MUST_USE lh_status lh_vault_load(struct lh_vault *vault, struct lh_op *op,
                                     const struct lh_handle *handle,
                                     struct lh_loaded_session *out_loaded);
+
+/* How long a previous secret passes at most: what is under way when the new one is given out. */
+#define LH_ROTATION_GRACE_MS 10000U
+
+/*
+ * Gives a session a new secret and keeps its lease: sign-in, a change of rights and whatever else
+ * must leave no old credential behind make a new session instead (lh_session_spec.replaces). The
+ * present secret becomes the previous one and passes until the new one is first presented,
+ * LH_ROTATION_GRACE_MS at most; the one before it ends now. Seals anew under the tenant's active
+ * DEK. Only where the store may be written at once. The caller writes the new generation to the
+ * registry as the least one.
+ * loaded      as lh_vault_load or lh_vault_inspect gave it.
+ * out_handle  the credential; wipe it. out_header: what was written.
+ * Errors: PENDING (key), FORBIDDEN (loaded by the previous secret: who holds that alone may be a
+ * thief), CONFLICT (changed since it was loaded), ABSENT, REVOKED, QUARANTINED, EXPIRED, TAMPERED,
+ * KEY_DOWN, STORE_DOWN, NO_SPACE, CRYPTO, NO_MEMORY, INVALID (the store would block).
+ */
+LH_MUST_USE lh_status lh_vault_rotate(struct lh_vault *vault, struct lh_op *op,
+                                      const struct lh_tenant *tenant,
+                                      const struct lh_loaded_session *loaded,
+                                      struct lh_handle *out_handle,
+                                      struct lh_session_header *out_header);
 
 /* What the registry knows about one session; handed in by the room above. */
 struct lh_session_facts {

@@ -20,5 +20,19 @@ struct lh_vault {
 LH_MUST_USE lh_status lh_vault_make_header(struct lh_vault *vault, const struct lh_tenant *tenant,
                                            const struct lh_session_spec *spec,
                                            struct lh_session_header *out_header);
+ * Draws a new secret and hashes it into the header.
+ * handle  gets the header's place and the secret. Errors: CRYPTO.
+ */
+LH_MUST_USE lh_status lh_vault_draw_secret(struct lh_vault *vault, struct lh_session_header *header,
+                                           struct lh_handle *handle);
+/* Appends the record of a header. Errors: CRYPTO, TOO_LARGE, NO_MEMORY, INVALID. */
+LH_MUST_USE lh_status lh_vault_seal_record(struct lh_vault *vault, const struct lh_datakey *key,
+                                           const struct lh_session_header *header,
+                                           lh_slice principal, lh_slice state, struct lh_buf *out);
+/* What the store compares and indexes of a header. */
+struct lh_store_row lh_vault_row_of(const struct lh_session_header *header, uint64_t last_touch_ms,
+                                    lh_slice record);
+/* Whether this vault may write at once. Errors: INVALID. */
+LH_MUST_USE lh_status lh_vault_check_writes(const struct lh_vault *vault);
 
 #endif

@@ -71,6 +71,12 @@ enum lh_place_relief lh_place_judge_quota(const struct lh_store_quota *quota, bo
     return has_user ? LH_RELIEF_ANY : LH_RELIEF_ANONYMOUS;
 }
 
+bool lh_place_takes_grace_end(const struct lh_store_row *present, uint64_t generation)
+{
+    return present->kind == LH_PLACE_RECORD && present->generation == generation &&
+           !present->is_grace_over;
+}
+
 bool lh_place_counts(const struct lh_store_row *row)
 {
     return row->kind == LH_PLACE_RECORD && !row->is_quarantined;

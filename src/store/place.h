@@ -52,6 +52,9 @@ LH_MUST_USE lh_status lh_place_judge_swap(const struct lh_store_row *present, ui
  */
 bool lh_place_takes_touch(const struct lh_store_row *present, uint64_t touch_ms);
 
+/* Whether the end of a grace is news: a record of that generation that does not know it yet. */
+bool lh_place_takes_grace_end(const struct lh_store_row *present, uint64_t generation);
+
 /* Whether a row is a session that counts: a record that is not set aside. */
 bool lh_place_counts(const struct lh_store_row *row);
 

@@ -296,6 +296,13 @@ lh_status lh_store_quarantine(struct lh_store *store, struct lh_op *op,
     return store->driver->quarantine(store->self, op, key);
 }
 
+lh_status lh_store_end_grace(struct lh_store *store, struct lh_op *op,
+                             const struct lh_session_key *key, uint64_t generation)
+{
+    LH_TRY(check_write(store, key));
+    return store->driver->end_grace(store->self, op, key, generation);
+}
+
 lh_status lh_store_touch(struct lh_store *store, const struct lh_store_touch *touches, size_t count)
 {
     LH_ENSURE(count <= LH_STORE_BATCH_ROWS, LH_INVALID);

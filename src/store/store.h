@@ -80,6 +80,9 @@ LH_MUST_USE lh_status lh_store_expire(struct lh_store *store, struct lh_op *op,
 /* See lh_store_driver.quarantine. */
 LH_MUST_USE lh_status lh_store_quarantine(struct lh_store *store, struct lh_op *op,
                                           const struct lh_session_key *key);
+/* See lh_store_driver.end_grace. */
+LH_MUST_USE lh_status lh_store_end_grace(struct lh_store *store, struct lh_op *op,
+                                         const struct lh_session_key *key, uint64_t generation);
 /* See lh_store_driver.touch. */
 LH_MUST_USE lh_status lh_store_touch(struct lh_store *store, const struct lh_store_touch *touches,
                                      size_t count);

@@ -28,6 +28,7 @@ enum lh_place_kind { LH_PLACE_EMPTY, LH_PLACE_RECORD, LH_PLACE_TOMBSTONE };
 struct lh_store_row {
     enum lh_place_kind kind;
     bool is_quarantined;         /* set aside; stays until its end */
+    bool is_grace_over;          /* its previous secret is worth nothing any more */
     uint64_t generation;         /* +1 per change of content */
     uint64_t absolute_end_ms;    /* of the session; a tombstone stays until then + a margin */
     uint64_t last_touch_ms;      /* outside the record's seal */
@@ -174,6 +175,14 @@ struct lh_store_driver {
      * Errors: NO_SPACE, STORE_DOWN.
      */
     lh_status (*quarantine)(void *self, struct lh_op *op, const struct lh_session_key *key);
+
+    /*
+     * Marks that the grace of a record's previous secret is over, if its generation is still that
+     * one; the mark goes with the record. OK also if it is not, or nothing is there.
+     * Errors: NO_SPACE, STORE_DOWN.
+     */
+    lh_status (*end_grace)(void *self, struct lh_op *op, const struct lh_session_key *key,
+                           uint64_t generation);
 
     /*
      * Moves last touches forward. Touches of places that hold no record or one that is set aside,

@@ -27,12 +27,12 @@
 _Static_assert(sizeof(struct lh_session_key) == LH_SESSION_KEY_BYTES,
                "a key without padding is its own bytes in the map");
 
-enum urgent_kind { URGENT_EXPIRE, URGENT_QUARANTINE };
+enum urgent_kind { URGENT_EXPIRE, URGENT_QUARANTINE, URGENT_END_GRACE };
 
 struct urgent {
     enum urgent_kind kind;
     struct lh_session_key key;
-    uint64_t now_ms; /* expire */
+    uint64_t number; /* expire: now in ms; end of a grace: generation; the larger one counts */
 };
 
 enum batch_state {
@@ -79,8 +79,13 @@ struct lh_write_queue {
 
 static lh_status write_urgent(struct lh_store *store, const struct urgent *urgent)
 {
-    if (urgent->kind == URGENT_EXPIRE) {
-        return lh_store_expire(store, NULL, &urgent->key, urgent->now_ms);
+    switch (urgent->kind) {
+    case URGENT_EXPIRE:
+        return lh_store_expire(store, NULL, &urgent->key, urgent->number);
+    case URGENT_END_GRACE:
+        return lh_store_end_grace(store, NULL, &urgent->key, urgent->number);
+    case URGENT_QUARANTINE:
+        break;
     }
     return lh_store_quarantine(store, NULL, &urgent->key);
 }
@@ -243,7 +248,7 @@ static bool is_waiting(struct lh_write_queue *queue, const struct urgent *urgent
     for (size_t i = 0; i < queue->urgent_count; i++) {
         struct urgent *other = &queue->urgents[(queue->urgent_first + i) % URGENT_MAX];
         if (other->kind == urgent->kind && lh_session_key_is_equal(&other->key, &urgent->key)) {
-            other->now_ms = urgent->now_ms > other->now_ms ? urgent->now_ms : other->now_ms;
+            other->number = urgent->number > other->number ? urgent->number : other->number;
             return true;
         }
     }
@@ -274,6 +279,12 @@ lh_status lh_write_queue_expire(struct lh_write_queue *queue, const struct lh_se
                                 uint64_t now_ms)
 {
     return queue_urgent(queue, &(struct urgent){URGENT_EXPIRE, *key, now_ms});
+}
+
+lh_status lh_write_queue_end_grace(struct lh_write_queue *queue, const struct lh_session_key *key,
+                                   uint64_t generation)
+{
+    return queue_urgent(queue, &(struct urgent){URGENT_END_GRACE, *key, generation});
 }
 
 lh_status lh_write_queue_quarantine(struct lh_write_queue *queue, const struct lh_session_key *key)

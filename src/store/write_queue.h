@@ -1,5 +1,6 @@
 /*
- * How a loop writes without writing: a bounded queue of touches, expiries and quarantine marks,
+ * How a loop writes without writing: a bounded queue of touches, expiries and marks (set aside, end
+ * of a grace),
  * drained in batches on the host's write lane by at most one task at a time. A touch is dropped
  * and counted when the queue is full, and is then not remembered as made; the others go ahead of
  * touches and have room of their own.
@@ -43,6 +44,10 @@ LH_MUST_USE lh_status lh_write_queue_touch(struct lh_write_queue *queue,
 /* Queues "this has expired". Errors: QUEUE_FULL. */
 LH_MUST_USE lh_status lh_write_queue_expire(struct lh_write_queue *queue,
                                             const struct lh_session_key *key, uint64_t now_ms);
+/* Queues the end of a grace. Errors: QUEUE_FULL. */
+LH_MUST_USE lh_status lh_write_queue_end_grace(struct lh_write_queue *queue,
+                                               const struct lh_session_key *key,
+                                               uint64_t generation);
 /* Queues a quarantine mark. Errors: QUEUE_FULL. */
 LH_MUST_USE lh_status lh_write_queue_quarantine(struct lh_write_queue *queue,
                                                 const struct lh_session_key *key);

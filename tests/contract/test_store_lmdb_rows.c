@@ -170,7 +170,7 @@ static void test_lmdb_row__with_a_nonsense_head_is_refused(void **state)
     static const struct {
         size_t offset;
         uint8_t byte;
-    } cases[] = {{0, 0}, {1, 0}, {1, 2}, {1, 3}, {1, 255}, {2, 4}, {2, 0x82}, {3, 1}};
+    } cases[] = {{0, 0}, {1, 0}, {1, 2}, {1, 3}, {1, 255}, {2, 8}, {2, 0x82}, {3, 1}};
     for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
         damage(fixture, cases[i].offset, cases[i].byte, 0);
         expect_tampered(fixture);

@@ -219,6 +219,37 @@ static void test_store_swap__to_an_earlier_end_is_swept_at_that_end(void **state
     assert_int_equal(kind_in(store_of(state), &key), LH_PLACE_EMPTY);
 }
 
+static void test_store_end_grace__marks_a_record_of_that_generation_until_it_changes(void **state)
+{
+    struct lh_store *store = store_of(state);
+    struct lh_session_key key = key_of(1, 0, 1);
+    struct lh_session_key other = key_of(2, 0, 1);
+    create_row(store, key, row_of(1, "one"));
+    create_row(store, other, row_of(1, "theirs"));
+    assert_ok(lh_store_end_grace(store, NULL, &key, 2));
+    assert_false(load_row(store, &key).is_grace_over);
+    assert_ok(lh_store_end_grace(store, NULL, &key, 1));
+    assert_ok(lh_store_end_grace(store, NULL, &key, 1));
+    assert_true(load_row(store, &key).is_grace_over);
+    assert_false(load_row(store, &other).is_grace_over);
+    touch_row(store, key, NOW_MS + 1000);
+    assert_true(load_row(store, &key).is_grace_over);
+    assert_slice_text(load_row(store, &key).record, "one");
+    assert_ok(swap_row(store, key, 1, row_of(1, "two")));
+    assert_false(load_row(store, &key).is_grace_over);
+}
+
+static void test_store_end_grace__brings_nothing_back(void **state)
+{
+    struct lh_session_key key = key_of(1, 0, 1);
+    assert_ok(lh_store_end_grace(store_of(state), NULL, &key, 1));
+    assert_int_equal(kind_in(store_of(state), &key), LH_PLACE_EMPTY);
+    create_row(store_of(state), key, row_of(1, "one"));
+    assert_ok(lh_store_revoke(store_of(state), NULL, &key, NOW_MS));
+    assert_ok(lh_store_end_grace(store_of(state), NULL, &key, 1));
+    assert_int_equal(kind_in(store_of(state), &key), LH_PLACE_TOMBSTONE);
+}
+
 /* --- Revoke ---------------------------------------------------------------------------------- */
 
 static void test_store_revoke__leaves_a_tombstone_without_record(void **state)
@@ -299,6 +330,8 @@ int main(void)
         CONTRACT_CASE(test_store_swap__refuses_a_record_that_is_set_aside),
         CONTRACT_CASE(test_store_swap__keeps_the_later_touch),
         CONTRACT_CASE(test_store_swap__to_an_earlier_end_is_swept_at_that_end),
+        CONTRACT_CASE(test_store_end_grace__marks_a_record_of_that_generation_until_it_changes),
+        CONTRACT_CASE(test_store_end_grace__brings_nothing_back),
         CONTRACT_CASE(test_store_revoke__leaves_a_tombstone_without_record),
         CONTRACT_CASE(test_store_revoke__is_idempotent_and_keeps_the_later_end),
         CONTRACT_CASE(test_store_revoke__touches_only_its_own_place),

@@ -25,9 +25,11 @@
 #define SMALLEST_MAP_BYTES    ((uint64_t)1024 * 1024)
 #define DEFAULT_RESERVE_BYTES ((uint64_t)16 * 1024 * 1024)
 
-/* Pages that one change may take: five paths down the tree, split all the way, and free list. */
+/*
+ * Pages that one change may take: five paths down the tree, split all the way, and free list. Whom
+ * a creation evicts are ends of sessions, for which there is the reserve.
+ */
 #define CHANGE_PAGES    56U
-#define EVICTION_PAGES  64U
 #define PAGES_PER_TOUCH 2U
 
 static struct lh_lmdb *self_of(void *self)
@@ -159,17 +161,31 @@ static lh_status quarantine_in(struct lh_lmdb *lmdb, MDB_txn *txn, void *context
     return lh_lmdb_unfile_use(lmdb, txn, change->key, &former);
 }
 
+static lh_status end_grace_in(struct lh_lmdb *lmdb, MDB_txn *txn, void *context)
+{
+    const struct change *change = context;
+    struct lh_lmdb_row present;
+    lh_status status = lh_lmdb_get_row(lmdb, txn, change->key, &present);
+    if (status.code == LH_TAMPERED) {
+        return lh_ok();
+    }
+    LH_TRY(status);
+    if (!lh_place_takes_grace_end(&present.row, change->generation)) {
+        return lh_ok();
+    }
+    present.row.is_grace_over = true;
+    return lh_lmdb_rewrite_row(lmdb, txn, change->key, &present);
+}
+
 static lh_status run_change(void *self, const struct change *change, bool uses_reserve,
                             lh_status (*work)(struct lh_lmdb *lmdb, MDB_txn *txn, void *context))
 {
     struct lh_lmdb *lmdb = self_of(self);
     struct change copied = *change;
     size_t record_pages = change->row == NULL ? 0 : change->row->record.len / lmdb->page_bytes + 1;
-    bool may_evict = change->creation != NULL && change->creation->quota != NULL;
-    size_t eviction_pages = may_evict ? EVICTION_PAGES : 0;
     struct lh_lmdb_write write = {.work = work,
                                   .context = &copied,
-                                  .pages = CHANGE_PAGES + record_pages + eviction_pages,
+                                  .pages = CHANGE_PAGES + record_pages,
                                   .uses_reserve = uses_reserve,
                                   .adds = change->row != NULL};
     return lh_lmdb_run_write(lmdb, &write);
@@ -213,6 +229,14 @@ static lh_status lmdb_quarantine(void *self, struct lh_op *op, const struct lh_s
 {
     (void)op;
     return run_change(self, &(struct change){.key = key}, true, quarantine_in);
+}
+
+static lh_status lmdb_end_grace(void *self, struct lh_op *op, const struct lh_session_key *key,
+                                uint64_t generation)
+{
+    (void)op;
+    struct change change = {.key = key, .generation = generation};
+    return run_change(self, &change, true, end_grace_in);
 }
 
 /* --- Many new ones --------------------------------------------------------------------------- */
@@ -415,6 +439,7 @@ static const struct lh_store_driver lh_store_lmdb = {
     .revoke = lmdb_revoke,
     .expire = lmdb_expire,
     .quarantine = lmdb_quarantine,
+    .end_grace = lmdb_end_grace,
     .touch = lmdb_touch,
     .list = lmdb_list,
     .sweep = lmdb_sweep,

@@ -25,7 +25,8 @@
 #define ROW_TOMBSTONE   2U
 #define FLAG_QUARANTINE 1U
 #define FLAG_USER       2U
-#define FLAGS_ALL       (FLAG_QUARANTINE | FLAG_USER)
+#define FLAG_GRACE_OVER 4U
+#define FLAGS_ALL       (FLAG_QUARANTINE | FLAG_USER | FLAG_GRACE_OVER)
 
 /* The format of the whole environment. */
 #define TREE_FORMAT 1U
@@ -57,6 +58,7 @@ static lh_status read_head(struct lh_cursor *cursor, struct lh_lmdb_row *out_row
     row->kind = kind == ROW_RECORD ? LH_PLACE_RECORD : LH_PLACE_TOMBSTONE;
     row->is_quarantined = (flags & FLAG_QUARANTINE) != 0;
     row->has_user = (flags & FLAG_USER) != 0;
+    row->is_grace_over = (flags & FLAG_GRACE_OVER) != 0;
     LH_TRY(lh_cursor_u32(cursor, out_record_len));
     LH_TRY(lh_cursor_u32(cursor, &row->idle_s));
     LH_TRY(lh_cursor_u64(cursor, &row->generation));
@@ -89,7 +91,8 @@ static uint8_t *write_head(uint8_t *out, const struct lh_store_row *row, uint64_
     *out++ = ROW_FORMAT;
     *out++ = row->kind == LH_PLACE_RECORD ? ROW_RECORD : ROW_TOMBSTONE;
     *out++ =
-        (uint8_t)((row->is_quarantined ? FLAG_QUARANTINE : 0U) | (row->has_user ? FLAG_USER : 0U));
+        (uint8_t)((row->is_quarantined ? FLAG_QUARANTINE : 0U) | (row->has_user ? FLAG_USER : 0U) |
+                  (row->is_grace_over ? FLAG_GRACE_OVER : 0U));
     *out++ = 0;
     out = lh_wire_put_u32(out, (uint32_t)row->record.len);
     out = lh_wire_put_u32(out, row->idle_s);

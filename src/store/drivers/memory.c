@@ -303,6 +303,18 @@ static lh_status memory_quarantine(void *self, struct lh_op *op, const struct lh
     return lh_ok();
 }
 
+static lh_status memory_end_grace(void *self, struct lh_op *op, const struct lh_session_key *key,
+                                  uint64_t generation)
+{
+    (void)op;
+    LH_CLEANUP(unlock) struct memory *memory = lock(self);
+    struct lh_memory_place *place = find_place(memory, key);
+    if (place != NULL && lh_place_takes_grace_end(&place->row, generation)) {
+        place->row.is_grace_over = true;
+    }
+    return lh_ok();
+}
+
 static lh_status memory_touch(void *self, const struct lh_store_touch *touches, size_t count)
 {
     LH_CLEANUP(unlock) struct memory *memory = lock(self);
@@ -439,6 +451,7 @@ static const struct lh_store_driver lh_store_memory = {
     .revoke = memory_revoke,
     .expire = memory_expire,
     .quarantine = memory_quarantine,
+    .end_grace = memory_end_grace,
     .touch = memory_touch,
     .list = memory_list,
     .sweep = memory_sweep,

@@ -72,7 +72,13 @@ lh_status __wrap_lh_store_load(struct lh_store *store, struct lh_op *op,
         fake_host_advance(failing_calls.slow_host, failing_calls.store_load_ms);
     }
     LH_ENSURE(failing_calls.store_load == LH_OK, failing_calls.store_load);
-    return __real_lh_store_load(store, op, key, scratch, out_row);
+    lh_status status = __real_lh_store_load(store, op, key, scratch, out_row);
+    void (*after)(void *context) = failing_calls.after_load;
+    failing_calls.after_load = NULL;
+    if (after != NULL) {
+        after(failing_calls.after_load_context);
+    }
+    return status;
 }
 
 lh_status __wrap_lh_counters_read(const struct lh_counters *counters, uint32_t slot,

@@ -17,9 +17,11 @@ struct failing_calls {
     enum lh_code vault_open;
     enum lh_code node_signer;
     enum lh_code randomness;
-    struct fake_host *slow_host; /* whose clock moves while the store loads */
-    uint64_t store_load_ms;      /* by so much */
-    unsigned store_loads;        /* calls so far */
+    struct fake_host *slow_host;       /* whose clock moves while the store loads */
+    uint64_t store_load_ms;            /* by so much */
+    void (*after_load)(void *context); /* called once, behind the next load of the store */
+    void *after_load_context;
+    unsigned store_loads; /* calls so far */
     unsigned cell_macs;
     unsigned revocations_read;
     unsigned contexts_signed;

@@ -55,6 +55,13 @@ lh_status lh_write_queue_expire(struct lh_write_queue *queue, const struct lh_se
     return remember(queue, key, queue->expired, &queue->expiries);
 }
 
+lh_status lh_write_queue_end_grace(struct lh_write_queue *queue, const struct lh_session_key *key,
+                                   uint64_t generation)
+{
+    queue->grace_generation = generation;
+    return remember(queue, key, queue->graced, &queue->grace_ends);
+}
+
 lh_status lh_write_queue_quarantine(struct lh_write_queue *queue, const struct lh_session_key *key)
 {
     return remember(queue, key, queue->set_aside, &queue->quarantines);

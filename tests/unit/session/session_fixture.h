@@ -25,6 +25,9 @@ struct lh_write_queue {
     size_t expiries;
     struct lh_session_key set_aside[FIXTURE_QUEUE_MAX];
     size_t quarantines;
+    struct lh_session_key graced[FIXTURE_QUEUE_MAX];
+    size_t grace_ends;
+    uint64_t grace_generation; /* of the last */
 };
 
 /* Its answers and calls. */

@@ -252,6 +252,23 @@ static void test_write_queue__of_two_expiries_the_later_moment_decides(void **st
     assert_int_equal(counts_of(fixture).urgent_made, 2);
 }
 
+static void test_write_queue__ends_a_grace_ahead_of_touches(void **state)
+{
+    struct fixture *fixture = *state;
+    create(fixture, 1);
+    struct lh_session_key key = key_of(1);
+    assert_ok(touch(fixture, 9, NOW_MS)); /* under way */
+    assert_ok(touch(fixture, 1, NOW_MS + 1));
+    assert_ok(lh_write_queue_end_grace(fixture->queue, &key, 1));
+    assert_ok(lh_write_queue_end_grace(fixture->queue, &key, 1));
+    run_one(fixture);
+    assert_false(load(fixture, 1).is_grace_over);
+    run_one(fixture);
+    assert_true(load(fixture, 1).is_grace_over);
+    assert_int_equal(counts_of(fixture).urgent_made, 1);
+    (void)fake_host_run(&fixture->fake, LH_LANE_WRITE);
+}
+
 static void test_write_queue__counts_what_the_store_refuses(void **state)
 {
     struct fixture *fixture = *state;
@@ -350,6 +367,7 @@ int main(void)
         CASE(test_write_queue__urgent_writes_go_ahead_of_touches),
         CASE(test_write_queue__the_same_urgent_write_waits_once),
         CASE(test_write_queue__of_two_expiries_the_later_moment_decides),
+        CASE(test_write_queue__ends_a_grace_ahead_of_touches),
         CASE(test_write_queue__counts_what_the_store_refuses),
         CASE(test_write_queue__a_refused_batch_is_offered_again),
         CASE(test_write_queue__serves_a_host_that_runs_tasks_at_once),
