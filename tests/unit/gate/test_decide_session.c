@@ -264,61 +264,6 @@ static void test_session__an_older_generation_than_the_registry_allows_is_401(vo
     assert_reason(at_acme(all, &other), OK);
 }
 
-/* Makes of a record the next generation, as a rotation does, and demands it. */
-struct rotating {
-    struct installation *all;
-    const struct visitor *visitor;
-};
-
-static void rotate_behind(void *context)
-{
-    const struct rotating *rotating = context;
-    struct installation *all = rotating->all;
-    struct lh_tenant *tenant = NULL;
-    const struct lh_directory_source *source = lh_registry_source(all->registry);
-    assert_ok(source->load_by_uid(source->self, &all->acme, &tenant));
-    struct lh_op op = lh_op_idle(0, NULL);
-    struct lh_loaded_session loaded = LH_LOADED_SESSION_EMPTY;
-    LH_CLEANUP(lh_handle_fini) struct lh_handle handle;
-    struct lh_session_header header;
-    struct lh_registry_txn *txn;
-    assert_ok(lh_vault_inspect(all->vault, &op, &rotating->visitor->key, &loaded));
-    assert_ok(lh_registry_begin(all->registry, &txn));
-    assert_ok(lh_registry_mark(txn, tenant->slot));
-    assert_ok(lh_vault_rotate(all->vault, &op, tenant, &loaded, &handle, &header));
-    const struct lh_revocation least = {.least_generation = header.generation};
-    assert_ok(
-        lh_registry_put_revocation(txn, &all->acme, &header.lease, &least, header.absolute_end_ms));
-    assert_ok(lh_registry_commit(txn));
-    lh_registry_end(&txn);
-    lh_loaded_session_fini(&loaded);
-    lh_tenant_unref(tenant);
-}
-
-/* Between our look at the store and that at the registry: no integrity alarm, and nobody is out. */
-static void test_session__rotated_while_it_is_judged_is_judged_anew(void **state)
-{
-    struct installation *all = *state;
-    struct visitor alice = sign_in_alice(all, &all->acme);
-    struct visitor other = sign_in_alice(all, &all->acme);
-    struct lh_registry_txn *txn; /* somebody is revoked, so that the registry is asked at all */
-    const struct lh_revocation revocation = {.is_revoked = true};
-    assert_ok(lh_registry_begin(all->registry, &txn));
-    assert_ok(lh_registry_put_revocation(txn, &all->acme, &other.key.lease, &revocation,
-                                         other.absolute_end_ms));
-    assert_ok(lh_registry_commit(txn));
-    lh_registry_end(&txn);
-    struct rotating rotating = {all, &alice};
-    failing_calls_reset();
-    failing_calls.after_load = rotate_behind;
-    failing_calls.after_load_context = &rotating;
-    assert_reason(at_acme(all, &alice), OK); /* by its previous secret, in its grace */
-    assert_null(failing_calls.after_load);
-    assert_null(strstr(all->host.log, "leasehold: audit integrity"));
-    fake_host_advance(&all->host, LH_ROTATION_GRACE_MS);
-    assert_reason(at_acme(all, &alice), BAD_SECRET);
-}
-
 static void test_session__an_altered_record_is_401_and_an_audit_line(void **state)
 {
     struct installation *all = *state;
@@ -500,7 +445,6 @@ int main(void)
         GATE_TEST(test_session__a_header_that_is_not_under_the_seal_is_401),
         GATE_TEST(test_session__a_key_that_there_never_was_is_401),
         GATE_TEST(test_session__an_older_generation_than_the_registry_allows_is_401),
-        GATE_TEST(test_session__rotated_while_it_is_judged_is_judged_anew),
         GATE_TEST(test_session__an_altered_record_is_401_and_an_audit_line),
         GATE_TEST(test_session__a_record_of_a_newer_version_is_503_and_stays),
         GATE_TEST(test_session__a_foreign_record_is_a_leak_set_aside_and_told_once),

@@ -346,9 +346,67 @@ static void test_news__a_key_committed_and_not_yet_told_is_no_fault_of_the_recor
 #define GATE_TEST(test)                                                                            \
     cmocka_unit_test_setup_teardown(test, installation_setup, installation_teardown)
 
+/* Makes of a record the next generation, as a rotation does, and demands it. */
+struct rotating {
+    struct installation *all;
+    const struct visitor *visitor;
+};
+
+static void rotate_behind(void *context)
+{
+    const struct rotating *rotating = context;
+    struct installation *all = rotating->all;
+    struct lh_tenant *tenant = NULL;
+    const struct lh_directory_source *source = lh_registry_source(all->registry);
+    assert_ok(source->load_by_uid(source->self, &all->acme, &tenant));
+    struct lh_op op = lh_op_idle(0, NULL);
+    struct lh_loaded_session loaded = LH_LOADED_SESSION_EMPTY;
+    LH_CLEANUP(lh_handle_fini) struct lh_handle handle;
+    struct lh_session_header header;
+    struct lh_registry_txn *txn;
+    assert_ok(lh_vault_inspect(all->vault, &op, &rotating->visitor->key, &loaded));
+    assert_ok(lh_registry_begin(all->registry, &txn));
+    assert_ok(lh_registry_mark(txn, tenant->slot));
+    assert_ok(lh_vault_rotate(all->vault, &op, tenant, &loaded, &handle, &header));
+    const struct lh_revocation least = {.least_generation = header.generation};
+    assert_ok(
+        lh_registry_put_revocation(txn, &all->acme, &header.lease, &least, header.absolute_end_ms));
+    assert_ok(lh_registry_commit(txn));
+    lh_registry_end(&txn);
+    lh_loaded_session_fini(&loaded);
+    lh_tenant_unref(tenant);
+}
+
+/* Between our look at the store and that at the registry: no integrity alarm, and nobody is out. */
+static void test_waiting__rotated_while_it_is_judged_is_judged_anew(void **state)
+{
+    struct installation *all = *state;
+    struct visitor alice = sign_in_alice(all, &all->acme);
+    struct visitor other = sign_in_alice(all, &all->acme);
+    struct lh_registry_txn *txn; /* somebody is revoked, so that the registry is asked at all */
+    const struct lh_revocation revocation = {.is_revoked = true};
+    assert_ok(lh_registry_begin(all->registry, &txn));
+    assert_ok(lh_registry_put_revocation(txn, &all->acme, &other.key.lease, &revocation,
+                                         other.absolute_end_ms));
+    assert_ok(lh_registry_commit(txn));
+    lh_registry_end(&txn);
+    struct rotating rotating = {all, &alice};
+    struct lh_gate_policy policy = any_policy();
+    failing_calls_reset();
+    failing_calls.after_load = rotate_behind;
+    failing_calls.after_load_context = &rotating;
+    assert_reason(visit_once(all, &policy, ACME_HOST, &alice),
+                  OK); /* by its previous secret, in its grace */
+    assert_null(failing_calls.after_load);
+    assert_null(strstr(all->host.log, "leasehold: audit integrity"));
+    fake_host_advance(&all->host, LH_ROTATION_GRACE_MS);
+    assert_reason(visit_once(all, &policy, ACME_HOST, &alice), BAD_SECRET);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        GATE_TEST(test_waiting__rotated_while_it_is_judged_is_judged_anew),
         GATE_TEST(test_waiting__passes_when_the_key_is_there),
         GATE_TEST(test_waiting__with_the_state_as_well),
         GATE_TEST(test_waiting__many_wait_for_one_fetch),
