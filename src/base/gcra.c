@@ -49,13 +49,18 @@ lh_status lh_gcra_charge(_Atomic uint64_t *until_ns, const struct lh_rate *rate,
     if (rate->per_s == 0) {
         return lh_ok();
     }
-    uint64_t next = 0;
+    lh_status status;
+    uint64_t next;
     uint64_t before = atomic_load_explicit(until_ns, memory_order_relaxed);
-    do {
-        LH_TRY(next_ns(before, rate, count, now_ns, &next, out_retry_ns));
+    do { /* a refusal writes nothing, unless the number lies further ahead than it can */
+        next = base_ns(before, rate, now_ns);
+        status = next_ns(before, rate, count, now_ns, &next, out_retry_ns);
+        if (!lh_is_ok(status) && before <= next) {
+            return status;
+        }
     } while (!atomic_compare_exchange_weak_explicit(until_ns, &before, next, memory_order_relaxed,
                                                     memory_order_relaxed));
-    return lh_ok();
+    return status;
 }
 
 void lh_gcra_spend(_Atomic uint64_t *until_ns, const struct lh_rate *rate, uint32_t count,
@@ -64,13 +69,11 @@ void lh_gcra_spend(_Atomic uint64_t *until_ns, const struct lh_rate *rate, uint3
     if (rate->per_s == 0) {
         return;
     }
-    uint64_t most = now_ns + horizon_ns(rate);
-    uint64_t step = (uint64_t)count * NS_PER_S / rate->per_s;
+    uint64_t step_ns = (uint64_t)count * NS_PER_S / rate->per_s;
     uint64_t next;
     uint64_t before = atomic_load_explicit(until_ns, memory_order_relaxed);
     do {
-        next = base_ns(before, rate, now_ns) + step;
-        next = next < most ? next : most;
+        next = base_ns(before, rate, now_ns) + step_ns;
     } while (!atomic_compare_exchange_weak_explicit(until_ns, &before, next, memory_order_relaxed,
                                                     memory_order_relaxed));
 }

@@ -26,7 +26,7 @@ bool lh_rate_is_valid(const struct lh_rate *rate);
  * Charges count events if they fit the rate, and nothing otherwise. Lock-free; charges of several
  * processes never add up to more than the rate allows.
  * until_ns      when the budget will be whole again; 0 at first. A value that no charge of this
- *               rate can have left (the rate fell, the memory is damaged) counts as a spent budget.
+ *               rate can have left (the rate rose, the memory is damaged) becomes a spent budget.
  * rate          a valid one. count: 1 to rate->burst.
  * now_ns        of a clock that never goes back and is the same for all who share until_ns.
  * out_retry_ns  set when LIMITED: how long until as many would fit.
@@ -35,8 +35,8 @@ bool lh_rate_is_valid(const struct lh_rate *rate);
 LH_MUST_USE lh_status lh_gcra_charge(_Atomic uint64_t *until_ns, const struct lh_rate *rate,
                                      uint32_t count, uint64_t now_ns, uint64_t *out_retry_ns);
 /*
- * Charges events that have happened already, at most what is left of the budget: for what is
- * known only afterwards, and refused beforehand with lh_gcra_peek.
+ * Charges events that have happened already, even if they are more than was left: for what is
+ * known only afterwards, and refused beforehand with lh_gcra_peek. The debt is at most count.
  */
 void lh_gcra_spend(_Atomic uint64_t *until_ns, const struct lh_rate *rate, uint32_t count,
                    uint64_t now_ns);

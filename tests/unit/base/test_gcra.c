@@ -90,22 +90,21 @@ static void test_gcra__a_number_from_nowhere_is_a_spent_budget_and_heals(void **
     for (size_t i = 0; i < sizeof(absurd) / sizeof(absurd[0]); i++) {
         _Atomic uint64_t until_ns = absurd[i];
         assert_int_equal(accepted(&until_ns, &ten_per_s, S, 1), 0);
-        lh_gcra_spend(&until_ns, &ten_per_s, 1, S);
         assert_int_equal(accepted(&until_ns, &ten_per_s, S + 500 * MS, 100), 5);
     }
 }
 
-static void test_gcra__spending_takes_what_is_left_and_goes_no_further(void **state)
+static void test_gcra__what_is_spent_beyond_the_budget_is_a_debt_of_one_time(void **state)
 {
     (void)state;
     _Atomic uint64_t until_ns = 0;
     uint64_t retry_ns;
     lh_gcra_spend(&until_ns, &ten_per_s, 3, S);
     assert_ok(lh_gcra_peek(&until_ns, &ten_per_s, S, &retry_ns));
-    lh_gcra_spend(&until_ns, &ten_per_s, 1000, S);
-    assert_status(lh_gcra_peek(&until_ns, &ten_per_s, S, &retry_ns), LH_LIMITED);
-    assert_int_equal(retry_ns, 100 * MS);
-    assert_ok(lh_gcra_peek(&until_ns, &ten_per_s, S + 100 * MS, &retry_ns));
+    lh_gcra_spend(&until_ns, &ten_per_s, 5, S);
+    lh_gcra_spend(&until_ns, &ten_per_s, 5, S);
+    assert_status(lh_gcra_peek(&until_ns, &ten_per_s, S + 599 * MS, &retry_ns), LH_LIMITED);
+    assert_ok(lh_gcra_peek(&until_ns, &ten_per_s, S + 600 * MS, &retry_ns));
 }
 
 static void test_gcra__largest_and_smallest_rates_do_not_overflow(void **state)
@@ -167,7 +166,7 @@ int main(void)
         cmocka_unit_test(test_gcra__over_a_long_time_the_rate_holds_to_the_event),
         cmocka_unit_test(test_gcra__no_rate_is_no_limit),
         cmocka_unit_test(test_gcra__a_number_from_nowhere_is_a_spent_budget_and_heals),
-        cmocka_unit_test(test_gcra__spending_takes_what_is_left_and_goes_no_further),
+        cmocka_unit_test(test_gcra__what_is_spent_beyond_the_budget_is_a_debt_of_one_time),
         cmocka_unit_test(test_gcra__largest_and_smallest_rates_do_not_overflow),
         cmocka_unit_test(test_gcra__a_rate_out_of_bounds_is_none),
         cmocka_unit_test(test_gcra__processes_share_one_budget),
