@@ -7,7 +7,7 @@
 
 #include "base/banned.h"
 
-#define TENANT_FIELDS 17U
+#define TENANT_FIELDS 19U
 
 static size_t describe(const struct lh_admin_tenant *tenant, struct field fields[TENANT_FIELDS])
 {
@@ -17,6 +17,8 @@ static size_t describe(const struct lh_admin_tenant *tenant, struct field fields
         FIELD_OF_TEXT("tier", SHOW_BOTH, tenant->tier),
         FIELD_OF_LIFE("idle", SHOW_RECORD, tenant->idle_s),
         FIELD_OF_LIFE("absolute", SHOW_RECORD, tenant->absolute_s),
+        FIELD_OF_NUMBER("requests_per_s", SHOW_RECORD, tenant->requests_per_s),
+        FIELD_OF_NUMBER("requests_burst", SHOW_RECORD, tenant->requests_burst),
         FIELD_OF_LIST("domains", SHOW_BOTH, tenant->domains),
         FIELD_OF_LIST("aliases", SHOW_RECORD, tenant->aliases),
         {.name = "rbac",

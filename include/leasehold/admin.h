@@ -94,6 +94,8 @@ struct lh_admin_tenant {
     struct lh_admin_texts issuers; /* iss of each, its own first */
     uint32_t idle_s;               /* of its tier */
     uint32_t absolute_s;           /* of its tier */
+    uint32_t requests_per_s;       /* of its tier; 0: no limit */
+    uint32_t requests_burst;       /* of its tier; 0: no limit */
     uint32_t buckets;
     uint32_t slot;
     uint64_t epoch;

@@ -253,6 +253,8 @@ lh_status lh_admin_describe_tenant(const struct lh_tenant *tenant, lh_admin_tena
         .issuers = {issuers, tenant->issuer_count},
         .idle_s = tenant->tier.idle_s,
         .absolute_s = tenant->tier.absolute_s,
+        .requests_per_s = tenant->tier.requests_per_s,
+        .requests_burst = tenant->tier.requests_per_s != 0 ? tenant->tier.requests_burst : 0,
         .buckets = tenant->bucket_counts[0],
         .slot = tenant->slot,
         .epoch = tenant->epoch,

@@ -22,7 +22,8 @@ struct number {
 static lh_status note_number(struct lh_apply *apply, const struct lh_policy_tier *wanted,
                              const struct number *number, bool is_new)
 {
-    if (!is_new && number->before == number->after) {
+    bool is_absent = number->kind == LH_QUANTITY_COUNT && number->after == 0;
+    if (is_new ? is_absent : number->before == number->after) {
         return lh_ok();
     }
     LH_CLEANUP(lh_buf_fini) struct lh_buf before = LH_BUF_EMPTY;
@@ -54,6 +55,8 @@ static lh_status note_tier(struct lh_apply *apply, const struct lh_policy_tier *
         {"sessions_max", LH_QUANTITY_COUNT, before->sessions_max, after->sessions_max},
         {"sessions_per_user_max", LH_QUANTITY_COUNT, before->sessions_per_user_max,
          after->sessions_per_user_max},
+        {"requests_per_s", LH_QUANTITY_COUNT, before->requests_per_s, after->requests_per_s},
+        {"requests_burst", LH_QUANTITY_COUNT, before->requests_burst, after->requests_burst},
     };
     for (size_t i = 0; i < sizeof(numbers) / sizeof(numbers[0]); i++) {
         LH_TRY(note_number(apply, wanted, &numbers[i], is_new));
@@ -69,13 +72,19 @@ static void merge(const struct lh_policy_tier *wanted, struct lh_tier *tier)
     tier->sessions_max = wanted->has_sessions ? wanted->sessions_max : tier->sessions_max;
     tier->sessions_per_user_max =
         wanted->has_user_sessions ? wanted->user_sessions_max : tier->sessions_per_user_max;
+    tier->requests_per_s = wanted->has_per_s ? wanted->requests_per_s : tier->requests_per_s;
+    tier->requests_burst = wanted->has_burst ? wanted->requests_burst : tier->requests_burst;
+    if (tier->requests_per_s != 0 && tier->requests_burst == 0) {
+        tier->requests_burst = tier->requests_per_s; /* a second's worth, until a file says more */
+    }
 }
 
 static bool is_same(const struct lh_tier *a, const struct lh_tier *b)
 {
     return a->idle_s == b->idle_s && a->absolute_s == b->absolute_s &&
            a->record_max_bytes == b->record_max_bytes && a->sessions_max == b->sessions_max &&
-           a->sessions_per_user_max == b->sessions_per_user_max;
+           a->sessions_per_user_max == b->sessions_per_user_max &&
+           a->requests_per_s == b->requests_per_s && a->requests_burst == b->requests_burst;
 }
 
 static lh_status check_merged(struct lh_apply *apply, const struct lh_policy_tier *wanted,

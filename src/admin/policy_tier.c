@@ -1,5 +1,6 @@
 /*
- * Tiers in policy files: name → idle, absolute, state_size, sessions_max, sessions_per_user_max.
+ * Tiers in policy files: name → idle, absolute, state_size, sessions_max, sessions_per_user_max,
+ * requests_per_s, requests_burst.
  */
 #include "admin/policy_read.h"
 
@@ -59,17 +60,18 @@ static lh_status read_state_size(struct lh_policy_reader *reader, const struct l
     return lh_ok();
 }
 
-static bool read_number(struct lh_policy_reader *reader, const struct lh_yaml_node *node,
-                        const char *what, uint64_t most, uint64_t *out_number)
+static bool read_count(struct lh_policy_reader *reader, const struct lh_yaml_node *node,
+                       const char *what, uint64_t least, uint64_t most, uint64_t *out_count)
 {
-    uint64_t number = 0;
-    lh_status status = lh_quantity_parse(LH_QUANTITY_COUNT, node->text, &number);
-    if (node->kind != LH_YAML_SCALAR || !lh_is_ok(status) || number > most) {
-        lh_policy_complain(reader, node->at, "%s is a number from 0 (no limit) to %llu", what,
+    uint64_t count = 0;
+    lh_status status = lh_quantity_parse(LH_QUANTITY_COUNT, node->text, &count);
+    if (node->kind != LH_YAML_SCALAR || !lh_is_ok(status) || count < least || count > most) {
+        lh_policy_complain(reader, node->at, "%s is a number from %llu%s to %llu", what,
+                           (unsigned long long)least, least == 0 ? " (no limit)" : "",
                            (unsigned long long)most);
         return false;
     }
-    *out_number = number;
+    *out_count = count;
     return true;
 }
 
@@ -78,7 +80,7 @@ static lh_status read_sessions(struct lh_policy_reader *reader, const struct lh_
 {
     struct lh_policy_tier *tier = object;
     tier->has_sessions =
-        read_number(reader, node, "sessions_max", SESSIONS_MOST, &tier->sessions_max);
+        read_count(reader, node, "sessions_max", 0, SESSIONS_MOST, &tier->sessions_max);
     return lh_ok();
 }
 
@@ -86,10 +88,30 @@ static lh_status read_user_sessions(struct lh_policy_reader *reader,
                                     const struct lh_yaml_node *node, void *object)
 {
     struct lh_policy_tier *tier = object;
-    uint64_t number = 0;
+    uint64_t count = 0;
     tier->has_user_sessions =
-        read_number(reader, node, "sessions_per_user_max", LH_TIER_USER_SESSIONS_MAX, &number);
-    tier->user_sessions_max = (uint32_t)number;
+        read_count(reader, node, "sessions_per_user_max", 0, LH_TIER_USER_SESSIONS_MAX, &count);
+    tier->user_sessions_max = (uint32_t)count;
+    return lh_ok();
+}
+
+static lh_status read_per_s(struct lh_policy_reader *reader, const struct lh_yaml_node *node,
+                            void *object)
+{
+    struct lh_policy_tier *tier = object;
+    uint64_t count = 0;
+    tier->has_per_s = read_count(reader, node, "requests_per_s", 0, LH_RATE_PER_S_MAX, &count);
+    tier->requests_per_s = (uint32_t)count;
+    return lh_ok();
+}
+
+static lh_status read_burst(struct lh_policy_reader *reader, const struct lh_yaml_node *node,
+                            void *object)
+{
+    struct lh_policy_tier *tier = object;
+    uint64_t count = 0;
+    tier->has_burst = read_count(reader, node, "requests_burst", 1, LH_RATE_BURST_MAX, &count);
+    tier->requests_burst = (uint32_t)count;
     return lh_ok();
 }
 
@@ -99,6 +121,8 @@ static const struct lh_policy_key tier_keys[] = {
     {"state_size", read_state_size},
     {"sessions_max", read_sessions},
     {"sessions_per_user_max", read_user_sessions},
+    {"requests_per_s", read_per_s},
+    {"requests_burst", read_burst},
 };
 
 static bool is_tier_name(lh_slice name)

@@ -189,14 +189,25 @@ lh_status lh_end_key_read(lh_slice key, struct lh_end_key *out_end)
 
 /* --- Tiers ------------------------------------------------------------------------------------ */
 
+/* Rows of version 1 end before the rate of requests: no limit. */
+#define TIER_ROW_VERSION 2U
+
 lh_status lh_tier_row_write(const struct lh_tier *tier, struct lh_buf *out)
 {
-    LH_TRY(lh_buf_add_u8(out, ROW_VERSION));
+    LH_TRY(lh_buf_add_u8(out, TIER_ROW_VERSION));
     LH_TRY(lh_buf_add_u32(out, tier->idle_s));
     LH_TRY(lh_buf_add_u32(out, tier->absolute_s));
     LH_TRY(lh_buf_add_u64(out, tier->sessions_max));
     LH_TRY(lh_buf_add_u32(out, tier->sessions_per_user_max));
-    return lh_buf_add_u32(out, tier->record_max_bytes);
+    LH_TRY(lh_buf_add_u32(out, tier->record_max_bytes));
+    LH_TRY(lh_buf_add_u32(out, tier->requests_per_s));
+    return lh_buf_add_u32(out, tier->requests_burst);
+}
+
+static lh_status read_requests(struct lh_cursor *cursor, struct lh_tier *tier)
+{
+    LH_TRY(lh_cursor_u32(cursor, &tier->requests_per_s));
+    return lh_cursor_u32(cursor, &tier->requests_burst);
 }
 
 lh_status lh_tier_row_read(lh_slice name, lh_slice row, struct lh_tier *out_tier)
@@ -205,12 +216,18 @@ lh_status lh_tier_row_read(lh_slice name, lh_slice row, struct lh_tier *out_tier
     struct lh_tier tier = {.name_len = (uint8_t)name.len};
     LH_ENSURE(name.len > 0 && name.len <= sizeof(tier.name), LH_MALFORMED);
     memcpy(tier.name, name.ptr, name.len);
-    LH_TRY(read_version(&cursor));
+    uint8_t version;
+    LH_TRY(lh_cursor_u8(&cursor, &version));
+    LH_ENSURE(version != 0, LH_MALFORMED);
+    LH_ENSURE(version <= TIER_ROW_VERSION, LH_FUTURE_FORMAT);
     LH_TRY(lh_cursor_u32(&cursor, &tier.idle_s));
     LH_TRY(lh_cursor_u32(&cursor, &tier.absolute_s));
     LH_TRY(lh_cursor_u64(&cursor, &tier.sessions_max));
     LH_TRY(lh_cursor_u32(&cursor, &tier.sessions_per_user_max));
     LH_TRY(lh_cursor_u32(&cursor, &tier.record_max_bytes));
+    if (version >= TIER_ROW_VERSION) {
+        LH_TRY(read_requests(&cursor, &tier));
+    }
     LH_TRY(lh_cursor_finish(&cursor));
     LH_ENSURE(lh_is_ok(lh_tier_check(&tier)), LH_MALFORMED);
     *out_tier = tier;

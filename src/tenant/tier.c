@@ -12,12 +12,18 @@
 
 #define TIER_NAME(literal) .name_len = (uint8_t)(sizeof(literal) - 1), .name = literal
 
-/* Lives: protocols, "Default tiers". Quotas: a free tenant cannot fill a node of 500 k sessions. */
+/*
+ * Lives: protocols, "Default tiers". Quotas: a free tenant cannot fill a node of 500 k sessions.
+ * Requests: far above what people at browsers make of such sessions; a worker decides some
+ * hundred thousand a second, so that one tenant at his limit is a small part of a node.
+ */
 static const struct lh_tier default_tiers[] = {
     {TIER_NAME("free"), .idle_s = 30U * MINUTE_S, .absolute_s = 8U * HOUR_S, .sessions_max = 10000,
-     .sessions_per_user_max = 10, .record_max_bytes = 4U * KIB},
+     .sessions_per_user_max = 10, .record_max_bytes = 4U * KIB, .requests_per_s = 200,
+     .requests_burst = 1000},
     {TIER_NAME("standard"), .idle_s = 2U * HOUR_S, .absolute_s = 24U * HOUR_S,
-     .sessions_max = 100000, .sessions_per_user_max = 25, .record_max_bytes = 16U * KIB},
+     .sessions_max = 100000, .sessions_per_user_max = 25, .record_max_bytes = 16U * KIB,
+     .requests_per_s = 2000, .requests_burst = 10000},
     {TIER_NAME("premium"), .idle_s = 12U * HOUR_S, .absolute_s = 14U * DAY_S, .sessions_max = 0,
      .sessions_per_user_max = 100, .record_max_bytes = LH_TIER_RECORD_MAX_BYTES},
 };
@@ -43,5 +49,8 @@ lh_status lh_tier_check(const struct lh_tier *tier)
     LH_ENSURE(tier->absolute_s <= LH_TIER_ABSOLUTE_MAX_S, LH_INVALID);
     LH_ENSURE(tier->record_max_bytes <= LH_TIER_RECORD_MAX_BYTES, LH_INVALID);
     LH_ENSURE(tier->sessions_per_user_max <= LH_TIER_USER_SESSIONS_MAX, LH_INVALID);
+    struct lh_rate rate = lh_tier_rate(tier);
+    LH_ENSURE(rate.per_s != 0 ? lh_rate_is_valid(&rate) : rate.burst <= LH_RATE_BURST_MAX,
+              LH_INVALID);
     return lh_ok();
 }

@@ -29,6 +29,20 @@ static void check_refusal(lh_status status)
         }                                                                                          \
     } while (0)
 
+/* Rows of version 1 have no rate: written again they are longer, and say that there is none. */
+static void check_tier_again(lh_slice row, lh_slice again)
+{
+    static const uint8_t no_rate[8] = {0};
+    if (row.ptr[0] == 1) {
+        FUZZ_CHECK(again.len == row.len + sizeof(no_rate));
+        FUZZ_CHECK(
+            lh_slice_is_equal(lh_slice_cut(again, row.len, sizeof(no_rate)), LH_SLICE_OF(no_rate)));
+        again = lh_slice_cut(again, 1, row.len - 1);
+        row = lh_slice_cut(row, 1, row.len - 1);
+    }
+    FUZZ_CHECK(lh_slice_is_equal(again, row));
+}
+
 static void check_tier(lh_slice row)
 {
     struct lh_tier tier;
@@ -40,7 +54,7 @@ static void check_tier(lh_slice row)
     }
     FUZZ_CHECK(lh_is_ok(lh_tier_check(&tier)));
     FUZZ_CHECK(lh_is_ok(lh_tier_row_write(&tier, &written)));
-    FUZZ_CHECK(lh_slice_is_equal(lh_buf_view(&written), row));
+    check_tier_again(row, lh_buf_view(&written));
 }
 
 static void check_signing_key(lh_slice row)

@@ -64,6 +64,8 @@ static void keep_tenant(void *context, const struct lh_admin_tenant *tenant)
     }
     shown->idle_s = tenant->idle_s;
     shown->absolute_s = tenant->absolute_s;
+    shown->requests_per_s = tenant->requests_per_s;
+    shown->requests_burst = tenant->requests_burst;
     shown->active_key = tenant->active_key;
     shown->epoch = tenant->epoch;
     shown->key_count = tenant->key_count;

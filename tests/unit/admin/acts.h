@@ -14,7 +14,7 @@ struct shown_tenant {
     int calls;
     char id[64], uid[64], state[32], tier[64], cookie[64];
     char aliases[ACTS_TEXT_BYTES], domains[ACTS_TEXT_BYTES], roles[ACTS_TEXT_BYTES];
-    uint32_t idle_s, absolute_s, active_key;
+    uint32_t idle_s, absolute_s, active_key, requests_per_s, requests_burst;
     uint64_t epoch;
     size_t key_count;
 };

@@ -159,6 +159,51 @@ static void test_apply__what_is_not_written_stays(void **state)
     assert_int_equal(after.absolute_s, 8 * 3600);
 }
 
+static void test_apply__rates_of_a_tier_reach_its_tenants(void **state)
+{
+    struct made_home *made = *state;
+    struct applied applied;
+    struct shown_tenant shown;
+    assert_ok(apply(made, POLICY, &applied));
+    assert_ok(show_tenant(made, "acme", &shown));
+    assert_int_equal(shown.requests_per_s, 0); /* a new tier has no limit until one is written */
+    assert_ok(apply(made, "tiers: {gold: {requests_per_s: 50}}", &applied));
+    assert_string_equal(applied.told, "change tier gold/requests_per_s 0>50\n"
+                                      "change tier gold/requests_burst 0>50\n");
+    assert_ok(apply(made, "tiers: {gold: {requests_burst: 120}}", &applied));
+    assert_string_equal(applied.told, "change tier gold/requests_burst 50>120\n");
+    assert_ok(show_tenant(made, "acme", &shown));
+    assert_int_equal(shown.requests_per_s, 50);
+    assert_int_equal(shown.requests_burst, 120);
+    assert_ok(apply(made, "tiers: {gold: {requests_per_s: 0}}", &applied));
+    assert_ok(show_tenant(made, "acme", &shown));
+    assert_int_equal(shown.requests_per_s, 0);
+    assert_int_equal(shown.requests_burst, 0);
+    assert_ok(
+        apply(made, "tiers: {silver: {idle: 1h, absolute: 1h, requests_per_s: 7}}", &applied));
+    assert_string_equal(applied.told, "add tier silver/idle >1h\n"
+                                      "add tier silver/absolute >1h\n"
+                                      "add tier silver/state_size >16k\n"
+                                      "add tier silver/requests_per_s >7\n"
+                                      "add tier silver/requests_burst >7\n");
+}
+
+static void test_apply__an_impossible_rate_is_told(void **state)
+{
+    struct made_home *made = *state;
+    struct applied applied;
+    static const char *const wrong[] = {"requests_per_s: 1000001", "requests_per_s: -1",
+                                        "requests_per_s: [1]",     "requests_burst: 0",
+                                        "requests_burst: 1000001", "requests_burst: 1k"};
+    for (size_t i = 0; i < sizeof(wrong) / sizeof(wrong[0]); i++) {
+        char text[128];
+        (void)snprintf(text, sizeof(text), "tiers: {free: {%s}}", wrong[i]);
+        assert_status(apply(made, text, &applied), LH_MALFORMED);
+        assert_int_equal(applied.changes, 0);
+    }
+    assert_ok(apply(made, "tiers: {free: {requests_per_s: 1000000, requests_burst: 1}}", &applied));
+}
+
 static void test_apply__an_empty_list_drops_all(void **state)
 {
     struct made_home *made = *state;
@@ -310,6 +355,8 @@ int main(void)
         WITH_HOME(test_apply__a_dry_run_tells_the_same_and_changes_nothing),
         WITH_HOME(test_apply__a_new_tenants_sessions_work),
         WITH_HOME(test_apply__what_is_not_written_stays),
+        WITH_HOME(test_apply__rates_of_a_tier_reach_its_tenants),
+        WITH_HOME(test_apply__an_impossible_rate_is_told),
         WITH_HOME(test_apply__an_empty_list_drops_all),
         WITH_HOME(test_apply__dropping_a_name_alone_is_audited),
         WITH_HOME(test_apply__its_own_id_is_no_alias),

@@ -20,7 +20,7 @@ static void assert_exact(lh_slice row, lh_status (*read)(lh_slice row))
     assert_status(read(lh_slice_of(longer, row.len + 1)), LH_MALFORMED);
     longer[0] = 0;
     assert_status(read(lh_slice_of(longer, row.len)), LH_MALFORMED);
-    longer[0] = 2;
+    longer[0] = (uint8_t)(row.ptr[0] + 1);
     assert_status(read(lh_slice_of(longer, row.len)), LH_FUTURE_FORMAT);
 }
 
@@ -173,6 +173,38 @@ static void test_tier_row__survives_and_is_checked(void **state)
     assert_status(read_tier(lh_buf_view(&row)), LH_MALFORMED);
 }
 
+static void test_tier_row__of_before_rates_has_no_limit(void **state)
+{
+    (void)state;
+    size_t count;
+    struct lh_tier back;
+    LH_CLEANUP(lh_buf_fini) struct lh_buf row = LH_BUF_EMPTY;
+    assert_ok(lh_tier_row_write(lh_tier_defaults(&count), &row));
+    row.ptr[0] = 1;
+    assert_status(read_tier(lh_buf_view(&row)), LH_MALFORMED); /* has a rate all the same */
+    lh_slice old = lh_slice_cut(lh_buf_view(&row), 0, row.len - 2 * sizeof(uint32_t));
+    assert_ok(lh_tier_row_read(LH_SLICE_LITERAL("free"), old, &back));
+    assert_int_equal(back.record_max_bytes, 4096);
+    assert_int_equal(back.requests_per_s, 0);
+    assert_int_equal(back.requests_burst, 0);
+    row.ptr[0] = 3;
+    assert_status(read_tier(lh_buf_view(&row)), LH_FUTURE_FORMAT);
+    row.ptr[0] = 0;
+    assert_status(read_tier(lh_buf_view(&row)), LH_MALFORMED);
+}
+
+static void test_tier_row__with_an_impossible_rate_is_malformed(void **state)
+{
+    (void)state;
+    size_t count;
+    LH_CLEANUP(lh_buf_fini) struct lh_buf row = LH_BUF_EMPTY;
+    assert_ok(lh_tier_row_write(lh_tier_defaults(&count), &row));
+    memset(row.ptr + row.len - 4, 0, 4); /* a rate, and nothing at once */
+    assert_status(read_tier(lh_buf_view(&row)), LH_MALFORMED);
+    memset(row.ptr + row.len - 8, 0, 4); /* no rate */
+    assert_ok(read_tier(lh_buf_view(&row)));
+}
+
 static void test_end_key__sorts_by_time_and_survives(void **state)
 {
     (void)state;
@@ -206,6 +238,8 @@ int main(void)
         cmocka_unit_test(test_revocation_row__survives_and_takes_nothing_else),
         cmocka_unit_test(test_user_epoch_row__survives_and_takes_nothing_else),
         cmocka_unit_test(test_tier_row__survives_and_is_checked),
+        cmocka_unit_test(test_tier_row__of_before_rates_has_no_limit),
+        cmocka_unit_test(test_tier_row__with_an_impossible_rate_is_malformed),
         cmocka_unit_test(test_end_key__sorts_by_time_and_survives),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

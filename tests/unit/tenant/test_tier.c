@@ -57,6 +57,28 @@ static void test_tier_check__refuses_what_is_out_of_range(void **state)
     assert_status(lh_tier_check(&tier), LH_INVALID);
 }
 
+static void test_tier_check__knows_rates_and_no_rate(void **state)
+{
+    (void)state;
+    struct lh_tier tier = good;
+    assert_ok(lh_tier_check(&tier)); /* no limit, and no burst */
+    tier.requests_burst = LH_RATE_BURST_MAX;
+    assert_ok(lh_tier_check(&tier));
+    tier.requests_per_s = LH_RATE_PER_S_MAX;
+    assert_ok(lh_tier_check(&tier));
+    assert_int_equal(lh_tier_rate(&tier).per_s, LH_RATE_PER_S_MAX);
+    assert_int_equal(lh_tier_rate(&tier).burst, LH_RATE_BURST_MAX);
+    tier.requests_per_s = LH_RATE_PER_S_MAX + 1;
+    assert_status(lh_tier_check(&tier), LH_INVALID);
+    tier.requests_per_s = 1;
+    tier.requests_burst = 0;
+    assert_status(lh_tier_check(&tier), LH_INVALID);
+    tier.requests_burst = LH_RATE_BURST_MAX + 1;
+    assert_status(lh_tier_check(&tier), LH_INVALID);
+    tier.requests_per_s = 0;
+    assert_status(lh_tier_check(&tier), LH_INVALID);
+}
+
 static void test_tier_check__refuses_bad_names(void **state)
 {
     (void)state;
@@ -78,6 +100,7 @@ int main(void)
         cmocka_unit_test(test_tier_defaults__are_valid_and_have_their_lives),
         cmocka_unit_test(test_tier_check__takes_the_limits_themselves),
         cmocka_unit_test(test_tier_check__refuses_what_is_out_of_range),
+        cmocka_unit_test(test_tier_check__knows_rates_and_no_rate),
         cmocka_unit_test(test_tier_check__refuses_bad_names),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
