@@ -13,6 +13,10 @@ typedef struct {
 
 static char *ngx_http_leasehold_directive(ngx_conf_t *cf, ngx_command_t *cmd, void *conf);
 static char *ngx_http_leasehold_set_home(ngx_conf_t *cf, ngx_command_t *cmd, void *conf);
+static char *ngx_http_leasehold_check_zone(ngx_conf_t *cf, void *post, void *conf);
+
+
+static ngx_conf_post_t  ngx_http_leasehold_zone_post = { ngx_http_leasehold_check_zone };
 
 
 static ngx_conf_enum_t  ngx_http_leasehold_modes[] = {
@@ -205,6 +209,23 @@ ngx_http_leasehold_set_home(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
 
     /* also makes sure of the NUL at the end */
     if (ngx_conf_full_name(cf->cycle, &lmcf->home, 0) != NGX_OK) {
+        return NGX_CONF_ERROR;
+    }
+
+    return NGX_CONF_OK;
+}
+
+
+static char *
+ngx_http_leasehold_check_zone(ngx_conf_t *cf, void *post, void *conf)
+{
+    size_t  *size = conf;
+
+    (void) post;
+
+    if (*size < NGX_HTTP_LEASEHOLD_ZONE_LEAST) {
+        ngx_conf_log_error(NGX_LOG_EMERG, cf, 0, "\"leasehold_zone\": at least %uzm are needed",
+                           NGX_HTTP_LEASEHOLD_ZONE_LEAST / 1024 / 1024);
         return NGX_CONF_ERROR;
     }
 

@@ -19,6 +19,8 @@
 static ngx_int_t ngx_http_leasehold_decide(ngx_http_request_t *r);
 static ngx_http_leasehold_verdict_t *ngx_http_leasehold_verdict_for(
     ngx_http_leasehold_visit_t *visit, ngx_http_leasehold_policy_t *policy);
+static lh_slice ngx_http_leasehold_client(ngx_connection_t *c);
+static ngx_uint_t ngx_http_leasehold_is_charged(ngx_http_leasehold_record_t *record);
 static ngx_int_t ngx_http_leasehold_verdict_begin(ngx_http_leasehold_verdict_t *verdict);
 static void ngx_http_leasehold_verdict_end(ngx_http_leasehold_verdict_t *verdict);
 static void ngx_http_leasehold_verdict_wait(ngx_http_leasehold_verdict_t *verdict);
@@ -129,6 +131,8 @@ ngx_http_leasehold_verdict_for(ngx_http_leasehold_visit_t *visit,
     verdict->is_answered = 0;
     verdict->request = record->request;
     verdict->request.path = ngx_http_leasehold_slice(visit->request->uri);
+    verdict->request.client = ngx_http_leasehold_client(visit->request->connection);
+    verdict->request.is_charged = ngx_http_leasehold_is_charged(record);
     ngx_memzero(&verdict->resume, sizeof(ngx_event_t));
 
     if (ngx_http_leasehold_verdict_begin(verdict) != NGX_OK) {
@@ -139,6 +143,56 @@ ngx_http_leasehold_verdict_for(ngx_http_leasehold_visit_t *visit,
     record->verdicts = verdict;
 
     return verdict;
+}
+
+
+/* Whom the request comes from: after realip, which works before any location is found. */
+static lh_slice
+ngx_http_leasehold_client(ngx_connection_t *c)
+{
+    lh_slice              client = { NULL, 0 };
+    struct sockaddr_in   *sin;
+#if (NGX_HAVE_INET6)
+    struct sockaddr_in6  *sin6;
+#endif
+
+    switch (c->sockaddr->sa_family) {
+
+    case AF_INET:
+        sin = (struct sockaddr_in *) (void *) c->sockaddr;
+        client.ptr = (u_char *) &sin->sin_addr;
+        client.len = sizeof(sin->sin_addr);
+        break;
+
+#if (NGX_HAVE_INET6)
+    case AF_INET6:
+        sin6 = (struct sockaddr_in6 *) (void *) c->sockaddr;
+        client.ptr = sin6->sin6_addr.s6_addr;
+        client.len = sizeof(sin6->sin6_addr);
+        break;
+#endif
+
+    default:
+        break;
+    }
+
+    return client;
+}
+
+
+/* One request of a client is charged once, in however many locations it is decided. */
+static ngx_uint_t
+ngx_http_leasehold_is_charged(ngx_http_leasehold_record_t *record)
+{
+    ngx_http_leasehold_verdict_t  *verdict;
+
+    for (verdict = record->verdicts; verdict; verdict = verdict->next) {
+        if (verdict->decision.is_charged) {
+            return 1;
+        }
+    }
+
+    return 0;
 }
 
 

@@ -56,11 +56,13 @@ ngx_http_leasehold_gate(void)
 
 
 ngx_int_t
-ngx_http_leasehold_worker_init(ngx_cycle_t *cycle, ngx_str_t *home)
+ngx_http_leasehold_worker_init(ngx_cycle_t *cycle, ngx_http_leasehold_main_conf_t *lmcf)
 {
     ngx_http_leasehold_worker_t  *worker = &ngx_http_leasehold_worker;
 
-    worker->home_path = (const char *) home->data;
+    worker->home_path = (const char *) lmcf->home.data;
+    worker->host.shared = lmcf->shared;
+    worker->host.shared_len = lmcf->shared_len;
     worker->host.self = worker;
     worker->host.log = ngx_http_leasehold_log;
     worker->host.offload = ngx_http_leasehold_offload;

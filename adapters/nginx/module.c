@@ -141,6 +141,10 @@ ngx_http_leasehold_postconfiguration(ngx_conf_t *cf)
 
     ngx_http_leasehold_warn_order(cf);
 
+    if (ngx_http_leasehold_add_zone(cf, lmcf) != NGX_OK) {
+        return NGX_ERROR;
+    }
+
     if (ngx_http_leasehold_add_handler(cf, NGX_HTTP_POST_READ_PHASE,
                                        ngx_http_leasehold_scrub_handler) != NGX_OK
         || ngx_http_leasehold_add_handler(cf, NGX_HTTP_SERVER_REWRITE_PHASE,
@@ -251,7 +255,7 @@ ngx_http_leasehold_init_process(ngx_cycle_t *cycle)
         return NGX_OK;
     }
 
-    return ngx_http_leasehold_worker_init(cycle, &lmcf->home);
+    return ngx_http_leasehold_worker_init(cycle, lmcf);
 }
 
 

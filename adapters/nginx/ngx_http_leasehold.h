@@ -7,6 +7,7 @@
  *   policy.c      what a location inherits, and the policy that comes of it
  *   module.c      the modules, their phases and the worker's life
  *   host.c        what the library needs from a worker; lanes.c: its two threads
+ *   zone.c        memory that workers share
  *   record.c      what is remembered of a request
  *   handler.c     when a request is decided, and waiting for it
  *   scrub.c       request headers: what is taken away and what is put in, with header_list.c,
@@ -35,6 +36,9 @@ typedef struct {
     ngx_str_t                  first_use;         /* "file:line" of the first other directive */
     ngx_int_t                  request_id_index;  /* $request_id if used, else NGX_ERROR */
     ngx_array_t                header_variables;  /* of ngx_uint_t, see header_variables.c */
+    size_t                     zone_size;         /* of what workers share */
+    void                      *shared;            /* what of it is the library's; set by zone.c */
+    size_t                     shared_len;
 } ngx_http_leasehold_main_conf_t;
 
 
@@ -146,6 +150,10 @@ struct ngx_http_leasehold_record_s {
 };
 
 
+/* nginx's own part of a zone is far less than the difference. */
+#define NGX_HTTP_LEASEHOLD_ZONE_LEAST  (LH_SHARED_LEAST_BYTES + 1024 * 1024)
+
+
 extern ngx_module_t  ngx_http_leasehold_module;
 
 
@@ -157,9 +165,14 @@ char *ngx_http_leasehold_merge_loc_conf(ngx_conf_t *cf, void *parent, void *chil
 /* directives.c */
 extern ngx_command_t  ngx_http_leasehold_commands[];
 
+/* zone.c */
+/* Asks nginx for the memory that workers share; a reload keeps it while its size stays. */
+ngx_int_t ngx_http_leasehold_add_zone(ngx_conf_t *cf, ngx_http_leasehold_main_conf_t *lmcf);
+
 /* host.c: the worker's home. NULL while it cannot be used. */
 struct lh_gate *ngx_http_leasehold_gate(void);
-ngx_int_t ngx_http_leasehold_worker_init(ngx_cycle_t *cycle, ngx_str_t *home);
+ngx_int_t ngx_http_leasehold_worker_init(ngx_cycle_t *cycle,
+    ngx_http_leasehold_main_conf_t *lmcf);
 void ngx_http_leasehold_worker_exit(void);
 /* Config time: NGX_ERROR if the worker's user cannot use the home; logs why. */
 ngx_int_t ngx_http_leasehold_check_home(ngx_cycle_t *cycle, ngx_str_t *home);

@@ -24,6 +24,7 @@ ngx_http_leasehold_create_main_conf(ngx_conf_t *cf)
     }
 
     lmcf->request_id_index = NGX_ERROR;
+    lmcf->zone_size = NGX_CONF_UNSET_SIZE;
 
     return lmcf;
 }

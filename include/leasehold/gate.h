@@ -122,6 +122,10 @@ struct lh_request {
     const struct lh_request_header *headers; /* all that are not PLAIN, in order */
     size_t header_count;
     lh_slice request_id; /* the server's own id of the request; may be empty */
+    /* Address of who asks, as far as the server believes it: 4 or 16 bytes as on the wire. Others
+     * (a unix socket: empty) count as one client. */
+    lh_slice client;
+    bool is_charged; /* an earlier decision about this client's request was charged to a rate */
 
     /* Memory that lives as long as the request. Returns NULL when there is none. */
     void *(*alloc)(void *memory, size_t len);
@@ -179,6 +183,8 @@ struct lh_request {
     X(ROLE, role, 403, "role is missing")                                                          \
     X(SCOPE, scope, 403, "scope is missing")                                                       \
     X(ORIGIN, origin, 403, "request comes from another origin")                                    \
+    X(RATE_TENANT, rate_tenant, 429, "tenant has used up its rate of requests")                    \
+    X(RATE_CLIENT, rate_client, 429, "client has used up its rate of requests without proof")      \
     X(SCOPES_TOO_LARGE, scopes_too_large, 403, "scopes do not fit a header")                       \
     X(STATE_TOO_LARGE, state_too_large, 403, "state does not fit a header")                        \
     X(LEAK, leak, 503, "record of another tenant in this place")                                   \
@@ -245,6 +251,7 @@ struct lh_decision {
     lh_slice location;
     lh_slice body;          /* of the answer, problem+json; same for every 401 */
     uint32_t retry_after_s; /* 0: no Retry-After */
+    bool is_charged;        /* to a rate, of the tenant or the client */
 
     size_t inject_count;
     size_t answer_count;

@@ -48,6 +48,13 @@ struct lh_host {
      */
     lh_status (*offload)(void *self, enum lh_lane lane, struct lh_task *task);
 
+    /*
+     * Optional. Memory that all processes of the host share, made ready by lh_shared_prepare;
+     * NULL = none: nobody is limited.
+     */
+    void *shared;
+    size_t shared_len;
+
     /* Optional. Milliseconds of CLOCK_BOOTTIME; NULL = the system's clock. Tests inject here. */
     uint64_t (*boot_ms)(void *self);
 

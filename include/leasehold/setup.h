@@ -12,6 +12,18 @@
 extern "C" {
 #endif
 
+/* Least memory for what processes share: budgets of all tenants and of some 100,000 clients. */
+#define LH_SHARED_LEAST_BYTES ((size_t)4 * 1024 * 1024)
+
+/*
+ * Makes memory ready for lh_host.shared. For one process, before any other uses it: nginx's master
+ * when it reads its configuration. What is ready already stays as it is, so that a reload forgets
+ * nothing.
+ * memory  zero when it is new; aligned to 64 bytes; len: bytes of it.
+ * Errors: INVALID (too small, or made ready for something else), CRYPTO, NO_MEMORY.
+ */
+LH_PUBLIC LH_MUST_USE lh_status lh_shared_prepare(void *memory, size_t len);
+
 /* A home that is open in this process. */
 struct lh_home;
 

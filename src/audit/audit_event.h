@@ -35,7 +35,8 @@
     X(cross_tenant_leak_detected, ACT)                                                             \
     X(tenant_mismatch, DECISION)                                                                   \
     X(tenant_conflict, DECISION)                                                                   \
-    X(integrity, DECISION)
+    X(integrity, DECISION)                                                                         \
+    X(limited, DECISION)
 
 enum lh_audit_class { LH_AUDIT_ACT, LH_AUDIT_DECISION };
 

@@ -7,6 +7,8 @@
 
 #include "base/banned.h"
 
+#define NS_PER_S 1000000000U
+
 lh_status lh_call_alloc(const struct lh_gate_call *call, size_t len, void **out_memory)
 {
     void *memory = call->request->alloc(call->request->memory, len == 0 ? 1 : len);
@@ -72,7 +74,9 @@ static void log_refusal(struct lh_gate_call *call, enum lh_reason reason, bool i
     }
     /* An id costs randomness: none for a line that a flood leaves out. */
     lh_slice request_id = LH_SLICE_EMPTY;
-    if (lh_refusal_log_has_room(&call->gate->log, call->now_ms) &&
+    struct lh_refusal_log *log =
+        lh_reason_http_status(reason) == 429 ? &call->gate->limited_log : &call->gate->log;
+    if (lh_refusal_log_has_room(log, call->now_ms) &&
         !lh_is_ok(lh_call_choose_request_id(call, &request_id))) {
         request_id = LH_SLICE_EMPTY;
     }
@@ -84,7 +88,7 @@ static void log_refusal(struct lh_gate_call *call, enum lh_reason reason, bool i
         .request_id = request_id,
         .is_passed = is_passed,
     };
-    lh_refusal_log_write(&call->gate->log, call->gate->parts.host, &refusal, call->now_ms);
+    lh_refusal_log_write(log, call->gate->parts.host, &refusal, call->now_ms);
 }
 
 bool lh_call_may_be_anonymous(const struct lh_gate_call *call)
@@ -115,8 +119,18 @@ static void challenge_bearer(struct lh_gate_call *call)
             : LH_SLICE_LITERAL("Cookie realm=\"leasehold\", Bearer realm=\"leasehold\"");
 }
 
+/* In whole seconds, as Retry-After is, and not before there is room. */
+static void say_when(struct lh_gate_call *call)
+{
+    uint64_t seconds = (call->retry_ns + NS_PER_S - 1) / NS_PER_S;
+    if (seconds > call->decision->retry_after_s) {
+        call->decision->retry_after_s = seconds < UINT32_MAX ? (uint32_t)seconds : UINT32_MAX;
+    }
+}
+
 enum lh_step_flow lh_call_refuse(struct lh_gate_call *call, enum lh_reason reason)
 {
+    reason = lh_call_charge_refusal(call, reason);
     if (is_stale_cookie(call, reason)) {
         log_refusal(call, reason, true);
         return lh_call_pass_anonymous(call, LH_REASON_ANONYMOUS_STALE);
@@ -124,6 +138,9 @@ enum lh_step_flow lh_call_refuse(struct lh_gate_call *call, enum lh_reason reaso
     log_refusal(call, reason, false);
     lh_decision_refuse(call->decision, reason);
     challenge_bearer(call);
+    if (call->decision->http_status == 429) {
+        say_when(call);
+    }
     return LH_STEP_END;
 }
 

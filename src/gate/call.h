@@ -18,6 +18,7 @@ struct lh_gate {
     struct lh_tenant_uid nobody;
     struct lh_siphash_key hash_key; /* of context keys; random */
     struct lh_refusal_log log;
+    struct lh_refusal_log limited_log; /* of 429: their floods leave the lines of others alone */
     struct lh_gate_call *idle; /* owned: calls that are over, with their buffers, for the next */
     size_t idle_count;
 };
@@ -86,14 +87,16 @@ struct lh_gate_call {
     unsigned restarts;
     bool has_asked_again; /* the registry, for a key that the snapshot did not have */
     uint64_t began_boot_ms;
-    uint64_t now_ms;  /* session time of the request */
-    uint64_t time_us; /* spent so far, without waiting */
+    uint64_t now_ms;   /* session time of the request */
+    uint64_t time_us;  /* spent so far, without waiting */
+    uint64_t retry_ns; /* how long until a rate has room again; with RATE_TENANT, RATE_CLIENT */
 
     /* find_tenant */
     struct lh_tenant *tenant;    /* one reference; NULL while unknown */
     enum lh_reason tenant_fault; /* OK, or why a credential will not help */
     bool is_host_named;          /* host or subdomain names the tenant */
     bool is_unnamed;             /* nothing does, and a token could */
+    uint32_t budget_slot;        /* whose budget of requests without proof; 0: no tenant's */
 
     /* read_credential, verify_credential */
     struct lh_call_cookies cookies;
@@ -133,6 +136,18 @@ const char *lh_call_step_name(const struct lh_gate_call *call);
 
 /* Makes the call's op ready for one wait that ends at deadline_ms (boot clock). */
 void lh_call_arm(struct lh_gate_call *call, uint64_t deadline_ms);
+
+/*
+ * Charges the client for a request that is refused without proof.
+ * returns  the reason to refuse it with: reason, or RATE_CLIENT.
+ */
+enum lh_reason lh_call_charge_refusal(struct lh_gate_call *call, enum lh_reason reason);
+
+/*
+ * Whose budget of requests without proof a tenant has that there is not: one by his name, so that
+ * limits do not tell which tenants there are.
+ */
+uint32_t lh_call_slot_of_nobody(const struct lh_gate_call *call, lh_slice name);
 
 /*
  * Ends the call with a refusal; where the location lets invalid cookies pass as anonymous, with
@@ -248,6 +263,8 @@ enum lh_step_flow lh_step_consult_registry(struct lh_gate_call *call);
 enum lh_step_flow lh_step_open_session(struct lh_gate_call *call);
 /* Whether a token and the session that was opened belong together. */
 enum lh_step_flow lh_step_match_token(struct lh_gate_call *call);
+/* The tenant's rate: the request has proved to be his. */
+enum lh_step_flow lh_step_charge_tenant(struct lh_gate_call *call);
 /* Origin, roles, scopes. */
 enum lh_step_flow lh_step_check_policy(struct lh_gate_call *call);
 /* What the upstream is told; the only step that lets a session pass. */

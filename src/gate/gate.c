@@ -40,6 +40,7 @@ static const struct step steps[] = {
     {"consult_registry", lh_step_consult_registry, LH_REASON_BUDGET},
     {"open_session", lh_step_open_session, LH_REASON_KEY_DOWN},
     {"match_token", lh_step_match_token, LH_REASON_BUDGET},
+    {"charge_tenant", lh_step_charge_tenant, LH_REASON_BUDGET},
     {"check_policy", lh_step_check_policy, LH_REASON_BUDGET},
     {"inject_context", lh_step_inject_context, LH_REASON_BUDGET},
 };
@@ -129,6 +130,7 @@ static lh_status derive_log_key(struct lh_gate *gate)
     LH_TRY(lh_cell_mac(gate->parts.cell, &no_tenant, lh_cell_key_id(gate->parts.cell),
                        LH_SLICE_LITERAL("leasehold log fingerprint v1"), &digest));
     memcpy(gate->log.fingerprint_key.bytes, digest.bytes, sizeof(gate->log.fingerprint_key.bytes));
+    gate->limited_log.fingerprint_key = gate->log.fingerprint_key;
     lh_wipe(&digest, sizeof(digest));
     return lh_ok();
 }

@@ -12,6 +12,7 @@ struct lh_context_cache;
 struct lh_crypto;
 struct lh_directory;
 struct lh_key_cache;
+struct lh_limits;
 struct lh_node_keys;
 struct lh_registry;
 struct lh_session_cache;
@@ -29,6 +30,7 @@ struct lh_gate_parts {
     size_t token_max_bytes;                   /* longest token that is read */
     struct lh_cell *cell;                     /* cookie MAC keys */
     struct lh_node_keys *node_keys;           /* what contexts are signed with */
+    struct lh_limits *limits;                 /* NULL: nobody is limited */
     struct lh_crypto *crypto;
     const struct lh_clock *clock;
     const struct lh_host *host;

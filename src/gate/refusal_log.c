@@ -35,6 +35,8 @@ static enum voice voice_of(const struct lh_refusal *refusal)
     case LH_REASON_BAD_MAC:
     case LH_REASON_TENANT_CONFLICT:
     case LH_REASON_TOKEN_TENANT:
+    case LH_REASON_RATE_TENANT:
+    case LH_REASON_RATE_CLIENT:
         return VOICE_AUDIT;
     default:
         return lh_reason_http_status(refusal->reason) == 503 ? VOICE_FAULT : VOICE_REFUSED;
@@ -50,6 +52,9 @@ static enum lh_audit_event event_of(enum lh_reason reason)
         return LH_AUDIT_integrity;
     case LH_REASON_TENANT_CONFLICT:
         return LH_AUDIT_tenant_conflict;
+    case LH_REASON_RATE_TENANT:
+    case LH_REASON_RATE_CLIENT:
+        return LH_AUDIT_limited;
     default:
         return LH_AUDIT_tenant_mismatch;
     }

@@ -25,11 +25,21 @@ static lh_slice body_of(unsigned http_status)
         return PROBLEM("401", "unauthenticated", "A valid session is required");
     case 403:
         return PROBLEM("403", "forbidden", "The session does not allow this request");
+    case 429:
+        return PROBLEM("429", "too-many-requests", "Too many requests");
     case 503:
         return PROBLEM("503", "unavailable", "The request cannot be decided now");
     default:
         return LH_SLICE_EMPTY;
     }
+}
+
+static uint32_t retry_after_s(unsigned http_status)
+{
+    if (http_status == 429) {
+        return 1; /* whoever knows better says more */
+    }
+    return http_status == 503 ? RETRY_AFTER_S : 0;
 }
 
 void lh_decision_init(struct lh_decision *decision)
@@ -47,7 +57,7 @@ void lh_decision_refuse(struct lh_decision *decision, enum lh_reason reason)
     decision->is_redirect = false;
     decision->location = LH_SLICE_EMPTY;
     decision->body = body_of(http_status);
-    decision->retry_after_s = http_status == 503 ? RETRY_AFTER_S : 0;
+    decision->retry_after_s = retry_after_s(http_status);
     decision->inject_count = 0;
     decision->answer_count = 0;
     decision->is_private = true;

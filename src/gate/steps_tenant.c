@@ -213,15 +213,28 @@ static struct lh_tenant *hear_token(struct lh_gate_call *call, const struct clai
     return tenant;
 }
 
-static void adopt(struct lh_gate_call *call, const struct claims *claims)
+/* The name that the request goes by where no tenant has it. */
+static lh_slice name_of(const struct lh_tenant_hint *hint, const struct claims *claims)
+{
+    if (claims->subdomain.is_made) {
+        return lh_tenant_id_view(&hint->from_subdomain);
+    }
+    return claims->host.is_made ? lh_hostname_view(&hint->host)
+                                : lh_tenant_id_view(&hint->from_header);
+}
+
+static void adopt(struct lh_gate_call *call, const struct lh_tenant_hint *hint,
+                  const struct claims *claims)
 {
     struct lh_tenant *tenant = hear_token(call, claims);
     call->is_host_named = claims->subdomain.is_made || claims->host.is_made;
     call->tenant_fault = call->is_unnamed ? LH_REASON_TOKEN_TENANT : LH_REASON_TENANT_UNKNOWN;
     if (tenant == NULL) {
+        call->budget_slot = lh_call_slot_of_nobody(call, name_of(hint, claims));
         return;
     }
     call->tenant = lh_tenant_ref(tenant);
+    call->budget_slot = tenant->slot;
     call->tenant_fault =
         tenant->state == LH_TENANT_ACTIVE ? LH_REASON_OK : LH_REASON_TENANT_DISABLED;
     call->texts->tenant_id = tenant->id;
@@ -245,6 +258,6 @@ enum lh_step_flow lh_step_find_tenant(struct lh_gate_call *call)
     if (!are_all_agreed(&hint, &claims)) {
         return lh_call_refuse(call, LH_REASON_TENANT_CONFLICT);
     }
-    adopt(call, &claims);
+    adopt(call, &hint, &claims);
     return LH_STEP_NEXT;
 }

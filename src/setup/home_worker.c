@@ -4,6 +4,7 @@
  */
 #include "setup/home.h"
 
+#include "gate/limits.h"
 #include "host/log.h"
 #include "keys/node_key.h"
 
@@ -63,6 +64,24 @@ static lh_status open_jobs(struct lh_home *home)
                         intervals);
 }
 
+/* At one tenant half of what a client may: so that one tenant's part is never all of it. */
+static struct lh_rate half_of(struct lh_rate rate)
+{
+    return (struct lh_rate){.per_s = (rate.per_s + 1) / 2, .burst = rate.burst / 2};
+}
+
+static lh_status open_limits(struct lh_home *home)
+{
+    if (home->host->shared == NULL) {
+        return lh_ok();
+    }
+    struct lh_limits_rates rates = LH_LIMITS_STANDARD_RATES;
+    rates.unproved.per_s = (uint32_t)home->settings.unproved_rate;
+    rates.unproved.burst = (uint32_t)home->settings.unproved_burst;
+    rates.unproved_at_tenant = half_of(rates.unproved);
+    return lh_limits_new(home->host->shared, home->host->shared_len, &rates, &home->limits);
+}
+
 static lh_status open_gate(struct lh_home *home)
 {
     const struct lh_gate_parts parts = {
@@ -76,6 +95,7 @@ static lh_status open_gate(struct lh_home *home)
         .token_max_bytes = (size_t)home->settings.token_max_bytes,
         .cell = home->cell,
         .node_keys = home->node_keys,
+        .limits = home->limits,
         .crypto = home->crypto,
         .clock = &home->clock,
         .host = home->host,
@@ -96,6 +116,7 @@ static lh_status open_worker_parts(struct lh_home *home, char *out_error)
         {"the cache of token keys", open_key_cache},
         {"the token cache", open_verified_cache},
         {"the periodic jobs", open_jobs},
+        {"the limits", open_limits},
         {"the gate", open_gate},
     };
     for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {

@@ -74,6 +74,12 @@ enum lh_setting_kind { LH_SETTING_SIZE, LH_SETTING_TIME, LH_SETTING_COUNT, LH_SE
       "decoded.")                                                                                  \
     X(touch_queue_entries, COUNT, "touch_queue_entries", 8192, 256, 1048576, "touches",            \
       "How many last-use times may wait to be written; more are dropped and counted.")             \
+    X(unproved_rate, COUNT, "unproved_rate", 100, 0, 1000000, "requests a second",                 \
+      "How many requests a second one client (an IPv4 address, or the /64 of an IPv6 one) may "    \
+      "send that prove nothing; half as many at one tenant. More get 429. A cookie whose MAC and " \
+      "secret hold never counts. 0: no limit.")                                                    \
+    X(unproved_burst, COUNT, "unproved_burst", 500, 2, 1000000, "requests",                        \
+      "How many of them may come at once after a rest; half as many at one tenant.")               \
     X(sync_interval_ms, TIME, "sync_interval", 500, 100, LH_MINUTE_MS, "time",                     \
       "How often the session store is made safe against power loss. New sessions and last-use "    \
       "times younger than this are lost with the power; revocations never are.")                   \

@@ -54,6 +54,16 @@ class Home:
     def init(self):
         self.run('init', '--user', self.user)
 
+    def apply(self, policy):
+        path = os.path.join(os.path.dirname(self.path), 'policy.yaml')
+        with open(path, 'w', encoding='utf-8') as file:
+            file.write(policy)
+        self.run('apply', path)
+
+    def set(self, name, value):
+        with open(os.path.join(self.path, 'leasehold.conf'), 'a', encoding='utf-8') as file:
+            file.write(f'{name} = {value}\n')
+
     def session(self, tenant, *arguments, sub='someone'):
         who = () if sub is None else ('--sub', sub)
         return Session(tenant, self.run('session', 'create', tenant, *who, *arguments))
@@ -73,13 +83,17 @@ class Home:
 
 
 @contextlib.contextmanager
-def made_home(has_domains=False):
-    """A home with acme (premium) and globex (free), for as long as the block lasts."""
+def made_home(has_domains=False, has_limits=False):
+    """A home with acme (premium) and globex (free), for as long as the block lasts. Without limits:
+    a test is one client that asks more than any person does."""
     folder = make_folder()
     home = Home(os.path.join(folder, 'home'), worker_user())
     home.init()
     for tenant, tier in (('acme', 'premium'), ('globex', 'free')):
         home.run('tenant', 'add', tenant, '--tier', tier, *(('--domain', f'{tenant}.example') if has_domains else ()))
+    if not has_limits:
+        home.apply('tiers: {free: {requests_per_s: 0}}')
+        home.set('unproved_rate', 0)
     yield home
     shutil.rmtree(folder, ignore_errors=True)
 

@@ -88,6 +88,7 @@ struct lh_gate_parts installation_parts(const struct installation *all)
                                   .token_max_bytes = 8192,
                                   .cell = all->cell,
                                   .node_keys = all->node_keys,
+                                  .limits = all->limits,
                                   .crypto = all->crypto,
                                   .clock = &all->host.clock,
                                   .host = &all->host.host};
@@ -138,6 +139,32 @@ void installation_restart_worker(struct installation *all)
 {
     stop_worker(all);
     start_worker(all);
+}
+
+static void set_tier_rate(struct installation *all, struct lh_rate rate)
+{
+    struct lh_registry_txn *txn;
+    struct lh_tier tier;
+    assert_ok(lh_registry_begin(all->registry, &txn));
+    assert_ok(lh_registry_get_tier(txn, LH_SLICE_LITERAL("premium"), &tier));
+    tier.requests_per_s = rate.per_s;
+    tier.requests_burst = rate.burst;
+    assert_ok(lh_registry_put_tier(txn, &tier));
+    assert_ok(lh_registry_commit(txn));
+    lh_registry_end(&txn);
+}
+
+void installation_limit(struct installation *all, const struct lh_limits_rates *rates,
+                        struct lh_rate tenants)
+{
+    assert_null(all->shared);
+    all->shared = aligned_alloc(64, LH_LIMITS_LEAST_BYTES);
+    assert_non_null(all->shared);
+    memset(all->shared, 0, LH_LIMITS_LEAST_BYTES);
+    assert_ok(lh_limits_format(all->shared, LH_LIMITS_LEAST_BYTES, LH_COUNTER_SLOTS, all->crypto));
+    assert_ok(lh_limits_new(all->shared, LH_LIMITS_LEAST_BYTES, rates, &all->limits));
+    set_tier_rate(all, tenants);
+    installation_restart_worker(all);
 }
 
 /* --- Tenants ---------------------------------------------------------------------------------- */
@@ -305,6 +332,8 @@ int installation_teardown(void **state)
 {
     struct installation *all = *state;
     stop_worker(all);
+    lh_limits_free(all->limits);
+    free(all->shared);
     lh_store_close(all->store);
     lh_registry_close(all->registry);
     lh_node_keys_close(all->node_keys);

@@ -6,6 +6,7 @@
 #define LH_TESTS_GATE_GATE_FIXTURE_H
 
 #include "gate/gate.h"
+#include "gate/limits.h"
 #include "keys/node_key.h"
 #include "registry/registry.h"
 #include "session/context_cache.h"
@@ -33,6 +34,8 @@ struct installation {
     struct lh_context_cache *context_cache;
     struct lh_key_cache *key_cache;
     struct lh_verified_cache *verified_cache;
+    void *shared; /* with installation_limit */
+    struct lh_limits *limits;
     struct lh_gate *gate;
     struct lh_tenant_uid acme;   /* alias "acme-old", domain "shop.acme.test", role "admin" */
     struct lh_tenant_uid globex; /* domain "globex.test" */
@@ -44,6 +47,10 @@ int installation_teardown(void **state);
 
 /* Begins anew what a worker has in memory: no cached session, tenant or key. */
 void installation_restart_worker(struct installation *all);
+
+/* Limits the installation: clients at these rates, both tenants at the rate of their tier. */
+void installation_limit(struct installation *all, const struct lh_limits_rates *rates,
+                        struct lh_rate tenants);
 
 /* What a gate beside the installation's own is made of. */
 struct lh_gate_parts installation_parts(const struct installation *all);

@@ -46,18 +46,19 @@ static void test_reason__names_are_lower_case_and_texts_are_there(void **state)
 static void test_refuse__one_answer_for_each_status(void **state)
 {
     (void)state;
-    static const enum lh_reason first_of[] = {LH_REASON_TENANT_MISSING, LH_REASON_TENANT_UNKNOWN,
-                                              LH_REASON_ROLE, LH_REASON_STORE_DOWN};
+    static const enum lh_reason first_of[600] = {[400] = LH_REASON_TENANT_MISSING,
+                                                 [401] = LH_REASON_TENANT_UNKNOWN,
+                                                 [403] = LH_REASON_ROLE,
+                                                 [429] = LH_REASON_RATE_TENANT,
+                                                 [503] = LH_REASON_STORE_DOWN};
     for (int i = 0; i < LH_REASON_COUNT; i++) {
         unsigned http_status = lh_reason_http_status((enum lh_reason)i);
         if (http_status < 400) {
             continue;
         }
         struct lh_decision got = refused((enum lh_reason)i);
-        struct lh_decision expected =
-            refused(first_of[http_status == 503       ? 3
-                             : http_status - 400 == 3 ? 2
-                                                      : http_status - 400]);
+        assert_true(http_status < 600 && first_of[http_status] != 0);
+        struct lh_decision expected = refused(first_of[http_status]);
         assert_int_equal(got.http_status, http_status);
         assert_true(got.body.len > 0);
         assert_true(lh_slice_is_equal(got.body, expected.body));
@@ -67,9 +68,10 @@ static void test_refuse__one_answer_for_each_status(void **state)
     }
 }
 
-static void test_refuse__only_unavailable_asks_to_retry(void **state)
+static void test_refuse__only_what_passes_by_asks_to_retry(void **state)
 {
     (void)state;
+    assert_int_equal(refused(LH_REASON_RATE_TENANT).retry_after_s, 1);
     assert_true(refused(LH_REASON_KEY_DOWN).retry_after_s > 0);
     assert_int_equal(refused(LH_REASON_BAD_MAC).retry_after_s, 0);
     assert_int_equal(refused(LH_REASON_SCOPE).retry_after_s, 0);
@@ -110,7 +112,7 @@ int main(void)
         cmocka_unit_test(test_decision__starts_as_a_refusal),
         cmocka_unit_test(test_reason__names_are_lower_case_and_texts_are_there),
         cmocka_unit_test(test_refuse__one_answer_for_each_status),
-        cmocka_unit_test(test_refuse__only_unavailable_asks_to_retry),
+        cmocka_unit_test(test_refuse__only_what_passes_by_asks_to_retry),
         cmocka_unit_test(test_refuse__a_challenge_with_each_401_and_with_no_other),
         cmocka_unit_test(test_refuse__takes_back_what_a_pass_had_prepared),
     };

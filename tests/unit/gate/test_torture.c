@@ -16,8 +16,12 @@ struct scene {
     const struct visitor *visitor;
     const char *token; /* NULL: none */
     struct lh_gate_policy policy;
-    enum lh_reason expected; /* when nothing fails */
+    enum lh_reason expected;           /* when nothing fails */
+    const struct lh_tenant_uid *spent; /* whose rate is used up before each request; NULL: none */
 };
+
+#define ACME_HOST "acme.example.test"
+static const struct lh_rate slow = {.per_s = 1, .burst = 1};
 
 static void prepare(struct sent *sent, const struct scene *scene)
 {
@@ -35,6 +39,23 @@ static void prepare(struct sent *sent, const struct scene *scene)
     }
 }
 
+/* Uses up the rate of the scene's tenant, and of the client. */
+static void spend(struct installation *all, const struct scene *scene)
+{
+    const uint64_t now_ns = all->host.boot_ms * 1000000U;
+    const struct lh_client client = lh_client_of(LH_SLICE_EMPTY);
+    struct lh_tenant *tenant;
+    uint64_t retry_ns;
+    assert_ok(lh_directory_find_uid(all->directory, scene->spent, lh_clock_now_ms(&all->host.clock),
+                                    &tenant));
+    while (lh_is_ok(lh_limits_charge_tenant(all->limits, tenant->slot, &slow, now_ns, &retry_ns))) {
+    }
+    while (lh_is_ok(
+        lh_limits_charge_unproved(all->limits, tenant->slot, &client, now_ns, &retry_ns))) {
+    }
+    lh_tenant_unref(tenant);
+}
+
 /* Nothing in memory that a decision could be spared by. */
 static void forget(struct installation *all, const struct scene *scene)
 {
@@ -44,6 +65,9 @@ static void forget(struct installation *all, const struct scene *scene)
     }
     lh_verified_cache_clear(all->verified_cache);
     fake_host_advance(&all->host, 2000); /* snapshots are older than they may be */
+    if (scene->spent != NULL) {
+        spend(all, scene);
+    }
 }
 
 static void assert_as_expected_or_refused(const struct sent *sent, const struct scene *scene)
@@ -185,6 +209,23 @@ static void test_torture__a_token_with_and_without_a_session(void **state)
     torture(all, &scene);
 }
 
+static void test_torture__who_is_over_his_rate(void **state)
+{
+    struct installation *all = *state;
+    struct visitor alice = sign_in_alice(all, &all->acme);
+    installation_limit(all, &(struct lh_limits_rates){slow, slow, slow}, slow);
+    struct scene scene = {.host = ACME_HOST,
+                          .visitor = &alice,
+                          .policy = any_policy(),
+                          .expected = LH_REASON_RATE_TENANT,
+                          .spent = &all->acme};
+    torture(all, &scene);
+    scene.visitor = NULL;
+    scene.policy.mode = LH_GATE_ON;
+    scene.expected = LH_REASON_RATE_CLIENT;
+    torture(all, &scene);
+}
+
 static void test_torture__a_gate_that_cannot_be_made(void **state)
 {
     struct installation *all = *state;
@@ -214,6 +255,7 @@ int main(void)
         GATE_TEST(test_torture__nobody),
         cmocka_unit_test_setup_teardown(test_torture__a_token_with_and_without_a_session,
                                         bearer_setup, bearer_teardown),
+        GATE_TEST(test_torture__who_is_over_his_rate),
         GATE_TEST(test_torture__a_gate_that_cannot_be_made),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

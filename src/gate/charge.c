@@ -1,0 +1,75 @@
+/*
+ * Rates as the gate charges them: a tenant's by requests that have proved to be his, a client's by
+ * requests that are refused because they prove nothing. Once for each request of a client, however
+ * often it is decided on its way through locations.
+ */
+#include "gate/call.h"
+
+#include "gate/limits.h"
+
+#include "base/banned.h"
+
+#define NS_PER_MS 1000000U
+
+/* Slots of tenants lie below. */
+#define NO_TENANT 0x80000000U
+
+_Static_assert(LH_COUNTER_SLOTS <= NO_TENANT, "no tenant has the slot of one that there is not");
+
+static uint64_t now_ns(const struct lh_gate_call *call)
+{
+    return call->began_boot_ms * NS_PER_MS;
+}
+
+/* Whether it may be charged at all; notes that it is. */
+static bool take_charge(struct lh_gate_call *call)
+{
+    if (call->gate == NULL || call->gate->parts.limits == NULL || call->request->is_charged) {
+        return false;
+    }
+    call->decision->is_charged = true;
+    return true;
+}
+
+uint32_t lh_call_slot_of_nobody(const struct lh_gate_call *call, lh_slice name)
+{
+    /* a key that all workers have: a budget of each would be larger than a tenant's */
+    return NO_TENANT | (uint32_t)lh_siphash(&call->gate->log.fingerprint_key, name);
+}
+
+/*
+ * A header is there when MAC and secret have held, a token when its signature has; a session
+ * expires only then.
+ */
+static bool has_proved_nothing(const struct lh_gate_call *call, enum lh_reason reason)
+{
+    unsigned http_status = lh_reason_http_status(reason);
+    return (http_status == 400 || http_status == 401) && call->header == NULL &&
+           call->bearer.token == NULL && reason != LH_REASON_SESSION_EXPIRED && call->policy->mode != LH_GATE_OFF;
+}
+
+enum lh_reason lh_call_charge_refusal(struct lh_gate_call *call, enum lh_reason reason)
+{
+    if (!has_proved_nothing(call, reason) || !take_charge(call)) {
+        return reason;
+    }
+    struct lh_client client = lh_client_of(call->request->client);
+    lh_status status = lh_limits_charge_unproved(call->gate->parts.limits, call->budget_slot,
+                                                 &client, now_ns(call), &call->retry_ns);
+    return lh_is_ok(status) ? reason : LH_REASON_RATE_CLIENT;
+}
+
+enum lh_step_flow lh_step_charge_tenant(struct lh_gate_call *call)
+{
+    if (!take_charge(call)) {
+        return LH_STEP_NEXT;
+    }
+    struct lh_rate rate = lh_tier_rate(&call->tenant->tier);
+    lh_status status = lh_limits_charge_tenant(call->gate->parts.limits, call->tenant->slot, &rate,
+                                               now_ns(call), &call->retry_ns);
+    if (lh_is_ok(status)) {
+        return LH_STEP_NEXT;
+    }
+    return lh_call_refuse(call,
+                          status.code == LH_LIMITED ? LH_REASON_RATE_TENANT : LH_REASON_INTERNAL);
+}
