@@ -23,7 +23,8 @@ struct lh_policy_tier {
     struct lh_policy_tier *next;
     struct lh_policy_place place;
     lh_slice name;
-    bool has_idle, has_absolute, has_state_size, has_sessions, has_user_sessions, has_per_s, has_burst;
+    bool has_idle, has_absolute, has_state_size, has_sessions, has_user_sessions, has_per_s,
+        has_burst;
     uint32_t idle_s;
     uint32_t absolute_s;
     uint32_t state_bytes;

@@ -149,8 +149,11 @@ static void test_limits__a_name_that_nobody_has_counts_like_a_tenants(void **sta
     assert_int_equal(count_until_limited(all, "none.example.test", first_client, "x"), 5);
     assert_int_equal(count_until_limited(all, "shop.nobody.test", other_client, NULL), 5);
     assert_int_equal(count_until_limited(all, "NOBODY.example.test", other_client, NULL), 5);
+    static const uint8_t third_client[4] = {192, 0, 2, 3};
+    assert_int_equal(count_until_limited(all, "nobody.example.test", third_client, "x"), 5);
     installation_restart_worker(all); /* another worker has the same budgets */
-    assert_reason(reason_of(all, "nobody.example.test", other_client, "x"), RATE_CLIENT);
+    assert_reason(reason_of(all, "nobody.example.test", third_client, "x"), RATE_CLIENT);
+    assert_reason(reason_of(all, "none.example.test", third_client, "x"), TENANT_UNKNOWN);
 }
 
 /* D08: neither spelling nor the lower half of an address is another client or tenant. */
