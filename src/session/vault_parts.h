@@ -20,11 +20,12 @@ struct lh_vault {
 LH_MUST_USE lh_status lh_vault_make_header(struct lh_vault *vault, const struct lh_tenant *tenant,
                                            const struct lh_session_spec *spec,
                                            struct lh_session_header *out_header);
-*Draws a new secret and hashes it into the header.*
-        handle gets the header's place and the secret. Errors: CRYPTO. * /
-    LH_MUST_USE lh_status lh_vault_draw_secret(struct lh_vault *vault,
-                                               struct lh_session_header *header,
-                                               struct lh_handle *handle);
+/*
+ * Draws a new secret and hashes it into the header.
+ * handle  gets the header's place and the secret. Errors: CRYPTO.
+ */
+LH_MUST_USE lh_status lh_vault_draw_secret(struct lh_vault *vault, struct lh_session_header *header,
+                                           struct lh_handle *handle);
 /* Appends the record of a header. Errors: CRYPTO, TOO_LARGE, NO_MEMORY, INVALID. */
 LH_MUST_USE lh_status lh_vault_seal_record(struct lh_vault *vault, const struct lh_datakey *key,
                                            const struct lh_session_header *header,
