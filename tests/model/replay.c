@@ -78,8 +78,9 @@ static void make_session_of_walk(struct replay *replay, const char *rest)
     spec.absolute_s = ABSOLUTE * TICK_S;
     struct lh_op op = lh_op_idle(0, NULL);
     struct lh_session_header header;
+    struct lh_store_evicted evicted;
     assert_ok(lh_vault_create(replay->session->acts, &op, replay->session->acme, &spec,
-                              &replay->handle, &header));
+                              &replay->handle, &header, &evicted));
     replay->created_ms = header.created_ms;
     replay->user_tag = header.user_tag;
     replay_flush(replay);
