@@ -147,16 +147,20 @@ static lh_status change_rights(struct rotation *rotation)
 
 /* --- The act ---------------------------------------------------------------------------------- */
 
+/*
+ * The store is synced before the registry demands what lies there: a power loss in between would
+ * leave a demand that no record meets, and the session's user signed out.
+ */
 static lh_status write_registry(struct rotation *rotation, bool is_new_lease)
 {
     const struct lh_revocation revocation = {.is_revoked = is_new_lease,
                                              .least_generation =
                                                  is_new_lease ? 0 : rotation->header.generation};
+    LH_TRY(lh_store_sync(rotation->admin->parts.store));
     uint64_t keep_until_ms = rotation->loaded.header.absolute_end_ms + LH_TOMBSTONE_MARGIN_MS;
     LH_TRY(lh_registry_put_revocation(rotation->txn, &rotation->key.uid, &rotation->key.lease,
                                       &revocation, keep_until_ms));
-    LH_TRY(lh_registry_commit(rotation->txn));
-    return lh_store_sync(rotation->admin->parts.store);
+    return lh_registry_commit(rotation->txn);
 }
 
 /* Errors: as the registry's and the store's, told as what they mean here. */

@@ -49,8 +49,8 @@ const struct lh_tier *lh_tier_defaults(size_t *out_count);
 
 /*
  * Checks the name's grammar and the ranges: 0 < idle <= absolute <= LH_TIER_ABSOLUTE_MAX_S, state
- * within LH_TIER_RECORD_MAX_BYTES, sessions of a user within LH_TIER_USER_SESSIONS_MAX, requests within
- * LH_RATE_PER_S_MAX and LH_RATE_BURST_MAX.
+ * within LH_TIER_RECORD_MAX_BYTES, sessions of a user within LH_TIER_USER_SESSIONS_MAX,
+ * requests within LH_RATE_PER_S_MAX and LH_RATE_BURST_MAX.
  * Errors: INVALID.
  */
 LH_MUST_USE lh_status lh_tier_check(const struct lh_tier *tier);

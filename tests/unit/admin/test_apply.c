@@ -24,8 +24,6 @@
     "add tier gold/idle >1h\n"                                                                     \
     "add tier gold/absolute >8h\n"                                                                 \
     "add tier gold/state_size >16k\n"                                                              \
-    "add tier gold/sessions_max >0\n"                                                              \
-    "add tier gold/sessions_per_user_max >0\n"                                                     \
     "change tenant acme/tier premium>gold\n"                                                       \
     "add tenant acme/alias >acme-corp\n"                                                           \
     "add tenant acme/domain >app.acme.example\n"                                                   \
