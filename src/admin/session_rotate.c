@@ -53,21 +53,30 @@ static lh_status explain(struct lh_admin *admin, lh_status status)
 
 /* --- What is there ---------------------------------------------------------------------------- */
 
-/* Loads the session if it is live. */
-static lh_status find_live(struct rotation *rotation)
+/* Loads the session. */
+static lh_status find(struct rotation *rotation)
 {
     struct lh_admin *admin = rotation->admin;
     LH_CLEANUP(lh_tenant_fini) struct lh_tenant *tenant = NULL;
     LH_TRY(lh_admin_find_active(admin, rotation->wish->tenant, &tenant));
     LH_TRY(lh_admin_parse_ref(admin, tenant, rotation->wish->ref, &rotation->key));
     struct lh_op op = lh_admin_op(admin);
-    LH_TRY(explain(admin,
-                   lh_vault_inspect(admin->parts.vault, &op, &rotation->key, &rotation->loaded)));
+    return explain(admin,
+                   lh_vault_inspect(admin->parts.vault, &op, &rotation->key, &rotation->loaded));
+}
+
+/*
+ * What was read is judged by what the registry says while nobody else can write to it: a record put
+ * back since another's rotation would become the newest otherwise.
+ */
+static lh_status judge(struct rotation *rotation)
+{
+    struct lh_admin *admin = rotation->admin;
+    const struct lh_session_header *header = &rotation->loaded.header;
     struct lh_session_facts facts;
-    LH_TRY(lh_admin_check(admin,
-                          lh_admin_read_facts(admin, tenant, &rotation->loaded.header, &facts),
+    LH_TRY(lh_admin_check(admin, lh_admin_read_facts(admin, rotation->tenant, header, &facts),
                           "read what the registry knows of the session"));
-    return explain(admin, lh_session_judge(&rotation->loaded.header, &facts));
+    return explain(admin, lh_session_judge(header, &facts));
 }
 
 static lh_status begin(struct rotation *rotation)
@@ -78,6 +87,7 @@ static lh_status begin(struct rotation *rotation)
     if (!lh_tenant_uid_is_equal(&rotation->tenant->uid, &rotation->key.uid)) {
         return lh_admin_fail(admin, LH_CONFLICT, "the tenant was renamed meanwhile; try again");
     }
+    LH_TRY(judge(rotation));
     return lh_admin_check(admin, lh_registry_mark(rotation->txn, rotation->tenant->slot),
                           "tell the workers");
 }
@@ -199,7 +209,7 @@ lh_status lh_admin_session_rotate(struct lh_admin *admin, const struct lh_admin_
                                 .principal = lh_buf_bounded(LH_PRINCIPAL_MAX_BYTES),
                                 .state = lh_buf_bounded(LH_STORE_RECORD_MAX_BYTES)};
     bool is_new_lease = wish->has_roles || wish->has_scopes;
-    LH_TRY(find_live(&rotation));
+    LH_TRY(find(&rotation));
     LH_TRY(begin(&rotation));
     LH_TRY(explain(admin, is_new_lease ? change_rights(&rotation) : rotate_waiting(&rotation)));
     LH_TRY(finish(&rotation, is_new_lease));
