@@ -110,6 +110,22 @@ lh_status lh_admin_fill_list(struct lh_admin *admin, const struct lh_admin_texts
     return lh_ok();
 }
 
+lh_status lh_admin_explain(struct lh_admin *admin, lh_status status, const char *what)
+{
+    switch (status.code) {
+    case LH_ABSENT:
+        return lh_admin_fail(admin, LH_ABSENT, "there is no such session of this tenant");
+    case LH_REVOKED:
+        return lh_admin_fail(admin, LH_REVOKED, "the session is revoked");
+    case LH_EXPIRED:
+        return lh_admin_fail(admin, LH_EXPIRED, "the session has expired");
+    case LH_CONFLICT:
+        return lh_admin_fail(admin, LH_CONFLICT, "the session was changed meanwhile; try again");
+    default:
+        return lh_admin_check(admin, status, what);
+    }
+}
+
 /* --- Listing ---------------------------------------------------------------------------------- */
 
 static bool collect(void *context, const struct lh_session_key *key, const struct lh_store_row *row)

@@ -36,7 +36,12 @@ LH_MUST_USE lh_status lh_admin_user_tag(struct lh_admin *admin, const struct lh_
 /* The tenant of that id, if its sessions may be used. Errors: as lh_admin_find, DISABLED. */
 LH_MUST_USE lh_status lh_admin_find_active(struct lh_admin *admin, lh_slice id,
                                            struct lh_tenant **out_tenant);
-/* Takes roles, scopes or groups over. what: their name. Errors: TOO_LARGE, MALFORMED. */
+/*
+ * As lh_admin_check, with a sentence of its own for what an operator may meet with one session.
+ * Errors: the status's.
+ */
+LH_MUST_USE lh_status lh_admin_explain(struct lh_admin *admin, lh_status status, const char *what);
+/* Takes roles, scopes, groups or audiences over. what: their name. Errors: TOO_LARGE, MALFORMED. */
 LH_MUST_USE lh_status lh_admin_fill_list(struct lh_admin *admin, const struct lh_admin_texts *texts,
                                          const char *what, struct lh_text_list *out_list);
 /* lh_vault_create, run to its end. Errors: as there, TIMEOUT; the caller explains them. */

@@ -163,15 +163,5 @@ lh_status lh_admin_session_show(struct lh_admin *admin, lh_slice tenant_id, lh_s
     struct lh_session_key key;
     LH_TRY(lh_admin_parse_ref(admin, tenant, ref, &key));
     struct reading reading = {each, context};
-    lh_status status = describe(admin, tenant, &key, &reading);
-    switch (status.code) {
-    case LH_ABSENT:
-        return lh_admin_fail(admin, LH_ABSENT, "there is no such session of this tenant");
-    case LH_REVOKED:
-        return lh_admin_fail(admin, LH_REVOKED, "the session is revoked");
-    case LH_EXPIRED:
-        return lh_admin_fail(admin, LH_EXPIRED, "the session has expired");
-    default:
-        return lh_admin_check(admin, status, "read the session");
-    }
+    return lh_admin_explain(admin, describe(admin, tenant, &key, &reading), "read the session");
 }

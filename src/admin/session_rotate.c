@@ -35,22 +35,6 @@ static void fini_rotation(struct rotation *rotation)
     lh_handle_fini(&rotation->handle);
 }
 
-static lh_status explain(struct lh_admin *admin, lh_status status)
-{
-    switch (status.code) {
-    case LH_ABSENT:
-        return lh_admin_fail(admin, LH_ABSENT, "there is no such session of this tenant");
-    case LH_REVOKED:
-        return lh_admin_fail(admin, LH_REVOKED, "the session is revoked");
-    case LH_EXPIRED:
-        return lh_admin_fail(admin, LH_EXPIRED, "the session has expired");
-    case LH_CONFLICT:
-        return lh_admin_fail(admin, LH_CONFLICT, "the session was changed meanwhile; try again");
-    default:
-        return lh_admin_check(admin, status, "rotate the session");
-    }
-}
-
 /* --- What is there ---------------------------------------------------------------------------- */
 
 /* Loads the session. */
@@ -61,8 +45,9 @@ static lh_status find(struct rotation *rotation)
     LH_TRY(lh_admin_find_active(admin, rotation->wish->tenant, &tenant));
     LH_TRY(lh_admin_parse_ref(admin, tenant, rotation->wish->ref, &rotation->key));
     struct lh_op op = lh_admin_op(admin);
-    return explain(admin,
-                   lh_vault_inspect(admin->parts.vault, &op, &rotation->key, &rotation->loaded));
+    return lh_admin_explain(
+        admin, lh_vault_inspect(admin->parts.vault, &op, &rotation->key, &rotation->loaded),
+        "rotate the session");
 }
 
 /*
@@ -76,7 +61,7 @@ static lh_status judge(struct rotation *rotation)
     struct lh_session_facts facts;
     LH_TRY(lh_admin_check(admin, lh_admin_read_facts(admin, rotation->tenant, header, &facts),
                           "read what the registry knows of the session"));
-    return explain(admin, lh_session_judge(header, &facts));
+    return lh_admin_explain(admin, lh_session_judge(header, &facts), "rotate the session");
 }
 
 static lh_status begin(struct rotation *rotation)
@@ -211,7 +196,9 @@ lh_status lh_admin_session_rotate(struct lh_admin *admin, const struct lh_admin_
     bool is_new_lease = wish->has_roles || wish->has_scopes;
     LH_TRY(find(&rotation));
     LH_TRY(begin(&rotation));
-    LH_TRY(explain(admin, is_new_lease ? change_rights(&rotation) : rotate_waiting(&rotation)));
+    LH_TRY(lh_admin_explain(admin,
+                            is_new_lease ? change_rights(&rotation) : rotate_waiting(&rotation),
+                            "rotate the session"));
     LH_TRY(finish(&rotation, is_new_lease));
     return lh_admin_hand_out(admin, rotation.tenant, &rotation.handle, &rotation.header, each,
                              context);

@@ -43,25 +43,6 @@ static void drop_pair(struct lh_signing_key **pair)
 
 /* --- What it says ----------------------------------------------------------------------------- */
 
-static lh_status fill_list(struct lh_admin *admin, const struct lh_admin_texts *texts,
-                           const char *what, struct lh_text_list *out_list)
-{
-    if (texts->count > LH_TEXT_LIST_MAX) {
-        return lh_admin_fail(admin, LH_TOO_LARGE, "at most %u of %s", LH_TEXT_LIST_MAX, what);
-    }
-    for (size_t i = 0; i < texts->count; i++) {
-        if (!lh_text_is_token(texts->items[i])) {
-            return lh_admin_fail(admin, LH_MALFORMED,
-                                 "one of the %s is not 1 to 255 printable ASCII characters "
-                                 "without space, comma, quote or backslash",
-                                 what);
-        }
-        out_list->items[i] = texts->items[i];
-    }
-    out_list->count = texts->count;
-    return lh_ok();
-}
-
 static void add_default(struct lh_text_list *list, lh_slice text)
 {
     list->items[0] = text;
@@ -72,10 +53,10 @@ static lh_status fill_texts(struct minting *minting)
 {
     const struct lh_admin_token_spec *spec = minting->spec;
     struct lh_token_claims *claims = &minting->claims;
-    LH_TRY(fill_list(minting->admin, &spec->roles, "roles", &claims->roles));
-    LH_TRY(fill_list(minting->admin, &spec->scopes, "scopes", &claims->scopes));
-    LH_TRY(fill_list(minting->admin, &spec->groups, "groups", &claims->groups));
-    LH_TRY(fill_list(minting->admin, &spec->audiences, "audiences", &claims->audiences));
+    LH_TRY(lh_admin_fill_list(minting->admin, &spec->roles, "roles", &claims->roles));
+    LH_TRY(lh_admin_fill_list(minting->admin, &spec->scopes, "scopes", &claims->scopes));
+    LH_TRY(lh_admin_fill_list(minting->admin, &spec->groups, "groups", &claims->groups));
+    LH_TRY(lh_admin_fill_list(minting->admin, &spec->audiences, "audiences", &claims->audiences));
     if (claims->audiences.count == 0) {
         add_default(&claims->audiences, LH_SLICE_LITERAL(DEFAULT_AUDIENCE));
     }
