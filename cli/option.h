@@ -38,7 +38,7 @@ enum option_kind { OPTION_FLAG, OPTION_VALUE, OPTION_LIST, OPTION_INPUT, OPTION_
     X(sid, VALUE, "sid", "REF", "The session, by its reference, that the token belongs to.")       \
     X(service, FLAG, "service", "", "A token for an application at the session API.")              \
     X(audience, LIST, "audience", "NAME",                                                          \
-      "Who shall take the token (leasehold-api); may be repeated.")
+      "Who shall take the token (leasehold; with --service leasehold-api); may be repeated.")
 
 #define DEFAULT_HOME "/var/lib/leasehold"
 

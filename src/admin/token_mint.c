@@ -12,7 +12,7 @@
 #include "base/banned.h"
 
 #define DEFAULT_TTL_S    3600U
-#define DEFAULT_AUDIENCE "leasehold-api"
+#define SERVICE_AUDIENCE "leasehold-api"
 #define SERVICE_SCOPE    "sessions:*"
 #define JTI_BYTES        16U
 #define MS_PER_S         UINT64_C(1000)
@@ -58,7 +58,8 @@ static lh_status fill_texts(struct minting *minting)
     LH_TRY(lh_admin_fill_list(minting->admin, &spec->groups, "groups", &claims->groups));
     LH_TRY(lh_admin_fill_list(minting->admin, &spec->audiences, "audiences", &claims->audiences));
     if (claims->audiences.count == 0) {
-        add_default(&claims->audiences, LH_SLICE_LITERAL(DEFAULT_AUDIENCE));
+        add_default(&claims->audiences, spec->is_service ? LH_SLICE_LITERAL(SERVICE_AUDIENCE)
+                                                         : LH_SLICE_LITERAL(LH_STANDARD_AUDIENCE));
     }
     if (spec->is_service) {
         if (claims->scopes.count > 0 || spec->ref.len > 0) {

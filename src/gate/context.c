@@ -23,8 +23,6 @@
 /* Larger than any context: scopes of 4 KiB and a few audiences. */
 #define CONTEXT_MAX_BYTES ((size_t)16 * 1024)
 
-#define DEFAULT_AUDIENCE  LH_SLICE_LITERAL("leasehold")
-
 static uint64_t mix(uint64_t a, uint64_t b)
 {
     return ((a << 7) | (a >> 57)) ^ b;
@@ -88,7 +86,8 @@ static lh_status add_audience(struct lh_buf *json, const struct lh_gate_list *au
 {
     if (audiences->count <= 1) {
         return add_member(json, "aud",
-                          audiences->count == 1 ? audiences->items[0] : DEFAULT_AUDIENCE);
+                          audiences->count == 1 ? audiences->items[0]
+                                                : LH_SLICE_LITERAL(LH_STANDARD_AUDIENCE));
     }
     LH_TRY(lh_buf_add_text(json, ",\"aud\":["));
     for (size_t i = 0; i < audiences->count; i++) {

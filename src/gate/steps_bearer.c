@@ -200,7 +200,7 @@ static enum lh_reason verify_token(struct lh_gate_call *call)
 /* The issuer's audiences, or the location's, or the one that every location has. */
 static bool is_for_this_place(const struct lh_gate_call *call)
 {
-    static const lh_slice standard = {(const uint8_t *)"leasehold", sizeof("leasehold") - 1};
+    const lh_slice standard = LH_SLICE_LITERAL(LH_STANDARD_AUDIENCE);
     const struct lh_verified_token *token = call->bearer.token;
     const struct lh_gate_list *place = &call->policy->audiences;
     const struct lh_issuer *issuer = lh_tenant_find_issuer(call->tenant, token->iss);

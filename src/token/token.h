@@ -25,6 +25,9 @@
 /* Of our own tokens: [platform, tenant, user] at the time of issue. */
 #define LH_CLAIM_EPOCHS "lh_epochs"
 
+/* For whom a token or a context is where nothing else was said: any place behind the gate. */
+#define LH_STANDARD_AUDIENCE "leasehold"
+
 /* Types in the headers of our own tokens. */
 #define LH_TYP_ACCESS  "at+jwt"
 #define LH_TYP_SERVICE "lh-service+jwt"

@@ -4,6 +4,7 @@ ALONE = 'leasehold_credential bearer; leasehold_mode stateless;'
 STATELESS = f'''
     leasehold on;
     location / {{ {BEARER} {ALONE} proxy_pass $upstream; }}
+    location /standard {{ leasehold_tenant_from claim; {ALONE} proxy_pass $upstream; }}
     location /kept {{ {BEARER} {ALONE} leasehold_pass_authorization on; proxy_pass $upstream; }}
     location /off {{ leasehold off; proxy_pass $upstream; }}
     location /live {{ {BEARER} leasehold_credential bearer; proxy_pass $upstream; }}
@@ -49,6 +50,12 @@ def test_a_token_proves_nothing_for_another_tenant_or_place(start, echo, own_hom
     assert gateway.ask('/', headers=bearer(f'{acme}, Bearer {acme}')).status == 400
     assert gateway.ask('/', headers=bearer(service)).status == 403
     assert len(echo.taken()) == 1
+
+
+def test_a_token_is_for_any_place_unless_one_is_named(start, own_home):
+    gateway = start(STATELESS, on=own_home)
+    assert gateway.ask('/standard', headers=bearer(own_home.token('acme', sub='alice'))).status == 200
+    assert gateway.ask('/standard', headers=bearer(own_home.token('acme', sub='alice', aud='orders'))).status == 401
 
 
 def test_a_stateful_token_ends_with_its_session(start, echo, own_home):

@@ -23,7 +23,7 @@ def published(home, tenant):
     return json.loads(path.read_text())['keys']
 
 
-def verify(home, tenant, token, audience='leasehold-api'):
+def verify(home, tenant, token, audience='leasehold'):
     kid = jwt.get_unverified_header(token)['kid']
     key, = [key for key in published(home, tenant) if key['kid'] == kid]
     return jwt.decode(token, jwt.PyJWK(key).key, algorithms=['ES256'], audience=audience)
@@ -50,13 +50,13 @@ def test_tenants_have_keys_and_issuers_of_their_own(own_home):
         verify(own_home, 'globex', acme['token'])
     with pytest.raises(jwt.InvalidSignatureError):
         jwt.decode(acme['token'], jwt.PyJWK(published(own_home, 'globex')[0]).key, algorithms=['ES256'],
-                   audience='leasehold-api')
+                   audience='leasehold')
 
 
 def test_a_service_token_is_told_by_its_type(own_home):
     made = mint(own_home, 'acme', '--sub', 'shop', '--service')
     assert jwt.get_unverified_header(made['token'])['typ'] == made['type'] == 'lh-service+jwt'
-    assert verify(own_home, 'acme', made['token'])['scope'] == 'sessions:*'
+    assert verify(own_home, 'acme', made['token'], 'leasehold-api')['scope'] == 'sessions:*'
     assert say(own_home, 'token', 'mint', 'acme', '--sub', 'shop', '--service', '--scope', 'a').code == USAGE
 
 

@@ -68,9 +68,10 @@ class Home:
         who = () if sub is None else ('--sub', sub)
         return Session(tenant, self.run('session', 'create', tenant, *who, *arguments))
 
-    def token(self, tenant, *arguments, sub, aud):
+    def token(self, tenant, *arguments, sub, aud=None):
         """The text of a token that the tenant's own key has signed."""
-        return self.run('token', 'mint', tenant, '--sub', sub, '--audience', aud, *arguments)['token']
+        audience = () if aud is None else ('--audience', aud)
+        return self.run('token', 'mint', tenant, '--sub', sub, *audience, *arguments)['token']
 
     def tenant(self, name):
         return self.run('tenant', 'show', name)

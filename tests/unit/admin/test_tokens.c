@@ -155,7 +155,7 @@ static void test_token_mint__each_has_a_jti_of_its_own_and_one_key(void **state)
     assert_ok(mint(made, &spec, &second));
     assert_string_not_equal(first.jti, second.jti);
     assert_string_equal(first.kid, second.kid);
-    assert_string_equal(first.audiences, "leasehold-api");
+    assert_string_equal(first.audiences, "leasehold");
     assert_true(first.expires_ms == now_of(made) / 1000 * 1000 + 3600 * 1000);
     spec.tenant = S("globex");
     assert_ok(mint(made, &spec, &second));
