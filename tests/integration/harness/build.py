@@ -29,11 +29,17 @@ def runtime_libraries():
             for name in names]
 
 
-def nginx_environment(folder):
-    """The environment of an nginx that loads the module; reports of sanitizers go to the folder."""
+def preload(library):
+    """What LD_PRELOAD must be, so that a program has the library too."""
+    return ' '.join((runtime_libraries() if SANITIZED else []) + [library])
+
+
+def nginx_environment(folder, more=None):
+    """The environment of an nginx that loads the module; reports of sanitizers go to the folder. more:
+    variables beside."""
     environment = {key: value for key, value in os.environ.items() if not key.endswith('SAN_OPTIONS')}
     if not SANITIZED:
-        return environment
+        return {**environment, **(more or {})}
     # Workers are another user than the master, and both report.
     reports = os.path.join(folder, 'reports')
     os.makedirs(reports, exist_ok=True)
@@ -47,7 +53,7 @@ def nginx_environment(folder):
     # nginx has no frame pointers.
     environment['LSAN_OPTIONS'] = f'suppressions={suppressions}:fast_unwind_on_malloc=0:print_suppressions=0'
     environment['LD_PRELOAD'] = ' '.join(runtime_libraries())
-    return environment
+    return {**environment, **(more or {})}
 
 
 def sanitizer_reports(folder):

@@ -54,12 +54,13 @@ def make_folder():
 class Gateway:
     """server: what the one server block says; http, main: added to those blocks. In all of them
     $upstream is the echo service, $folder this gateway's own folder, $second_port another port. One
-    worker writes its log in the order of requests; tests of several ask for them."""
+    worker writes its log in the order of requests; tests of several ask for them. environment:
+    variables that nginx gets beside its own."""
 
     daemon = 'off'
 
     def __init__(self, home, echo, server=None, http='', main='', workers=1, listen='', user=None,
-                 is_home_set=True):
+                 is_home_set=True, environment=None):
         self.home = home
         self.echo = echo
         self.port = free_port()
@@ -77,6 +78,7 @@ class Gateway:
         self.workers = workers
         self.user = user
         self.is_home_set = is_home_set
+        self.environment = environment
         self.listen = listen
         self.parts = (main, http, server)
         self.write_conf()
@@ -133,7 +135,7 @@ http {{
 
     def _run(self, *arguments):
         command = [build.NGINX, '-p', self.folder, '-c', self.conf, '-e', self.error_log, *arguments]
-        return command, build.nginx_environment(self.folder)
+        return command, build.nginx_environment(self.folder, self.environment)
 
     def run_once(self, *arguments):
         """nginx as a command that reads the configuration and ends: (whether it succeeded, what it said)."""

@@ -40,11 +40,13 @@ class Home:
     def __init__(self, path, user):
         self.path = path
         self.user = user
+        self.environment = {}  # what commands get beside the rest
 
     def run(self, *arguments):
         """Runs the command line; returns its JSON document, if it printed one."""
         command = [CLI, '--home', self.path, '--json', *arguments]
-        environment = {**os.environ, 'ASAN_OPTIONS': 'detect_leaks=1', 'UBSAN_OPTIONS': 'halt_on_error=1'}
+        environment = {**os.environ, 'ASAN_OPTIONS': 'detect_leaks=1', 'UBSAN_OPTIONS': 'halt_on_error=1',
+                       **self.environment}
         done = subprocess.run(command, capture_output=True, text=True, env=environment,
                               timeout=3 * PATIENCE_S, check=False)
         if done.returncode != 0:
