@@ -225,13 +225,14 @@ struct lh_header {
  */
 struct lh_gate_watch {
     uint8_t uid[16];
-    uint8_t lease[16]; /* of a session; unused where a token alone has passed */
+    bool has_session; /* lease and bucket are its; else a token alone has passed */
+    uint8_t lease[16];
     uint16_t bucket;
     uint32_t slot;    /* of the tenant's change counter */
     uint64_t counter; /* the sum of that counter and the platform's: both only grow */
     uint64_t end_ms;  /* session time at which it ends whatever happens */
     bool is_set;
-    bool is_token;     /* no session: the rest counts */
+    bool has_token;    /* the rest is its */
     bool is_own_token; /* of the tenant's own issuer */
     uint8_t user_tag[16];
     uint64_t epochs[3]; /* of the token: platform, tenant, user */

@@ -38,8 +38,14 @@ static void write_bearer_key(const struct lh_gate_call *call, struct lh_context_
     key->mode = true;
 }
 
+/* With a token it is for that token: it ends with it. */
 static void write_session_key(const struct lh_gate_call *call, struct lh_context_key *key)
 {
+    if (call->bearer.token != NULL) {
+        uint64_t of_token;
+        memcpy(&of_token, call->bearer.text.digest.bytes, sizeof(of_token));
+        key->content = mix(key->content, of_token);
+    }
     key->uid = call->header->uid;
     key->lease = call->header->lease;
     key->generation = call->header->generation;
@@ -102,7 +108,9 @@ static lh_status add_audience(struct lh_buf *json, const struct lh_gate_list *au
 static uint64_t end_ms_of(const struct lh_gate_call *call)
 {
     const struct lh_verified_token *token = call->bearer.token;
-    return call->is_sessionless ? token->ends_ms - token->skew_ms : call->header->absolute_end_ms;
+    uint64_t token_end_ms = token != NULL ? token->ends_ms - token->skew_ms : UINT64_MAX;
+    uint64_t session_end_ms = call->is_sessionless ? UINT64_MAX : call->header->absolute_end_ms;
+    return token_end_ms < session_end_ms ? token_end_ms : session_end_ms;
 }
 
 /* A context never outlives its session or token. */

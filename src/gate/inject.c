@@ -103,20 +103,25 @@ static void touch(struct lh_gate_call *call)
     }
 }
 
+static uint64_t earlier(uint64_t a, uint64_t b)
+{
+    return a < b ? a : b;
+}
+
 static void watch_session(const struct lh_gate_call *call, struct lh_gate_watch *watch)
 {
+    watch->has_session = true;
     memcpy(watch->lease, call->header->lease.bytes, sizeof(watch->lease));
     watch->bucket = call->header->bucket;
-    watch->end_ms = call->header->absolute_end_ms;
-    watch->is_token = false;
+    watch->end_ms = earlier(watch->end_ms, call->header->absolute_end_ms);
 }
 
 static void watch_token(const struct lh_gate_call *call, struct lh_gate_watch *watch)
 {
     const struct lh_verified_token *token = call->bearer.token;
-    bool has_key_end = token->key_until_ms != 0 && token->key_until_ms < token->ends_ms;
-    watch->end_ms = has_key_end ? token->key_until_ms : token->ends_ms;
-    watch->is_token = true;
+    uint64_t key_end_ms = token->key_until_ms != 0 ? token->key_until_ms : UINT64_MAX;
+    watch->has_token = true;
+    watch->end_ms = earlier(watch->end_ms, earlier(token->ends_ms, key_end_ms));
     watch->is_own_token = token->is_own;
     memcpy(watch->user_tag, call->bearer.user_tag.bytes, sizeof(watch->user_tag));
     watch->epochs[0] = token->epochs.platform;
@@ -127,14 +132,17 @@ static void watch_token(const struct lh_gate_call *call, struct lh_gate_watch *w
     watch->generation = token->generation;
 }
 
+/* Of all that the request has proved, whatever ends first ends it. */
 static void watch(struct lh_gate_call *call)
 {
     struct lh_gate_watch *watch = &call->decision->watch;
     const struct lh_tenant *tenant = call->tenant;
+    *watch = (struct lh_gate_watch){.end_ms = UINT64_MAX};
     memcpy(watch->uid, tenant->uid.bytes, sizeof(watch->uid));
-    if (call->is_sessionless) {
+    if (call->bearer.token != NULL) {
         watch_token(call, watch);
-    } else {
+    }
+    if (!call->is_sessionless) {
         watch_session(call, watch);
     }
     watch->slot = tenant->slot;

@@ -27,12 +27,18 @@ static lh_status inspect(struct lh_gate *gate, const struct lh_gate_watch *watch
     return status.code == LH_PENDING ? lh_status_of(LH_TIMEOUT) : status;
 }
 
-/* A token under keys that stand, of before no logout. */
+/*
+ * A token under keys that stand, of before no logout. Where it goes with a session, it is that one
+ * which a logout ends, unless the token is the tenant's own and has its epochs.
+ */
 static lh_status judge_token(struct lh_gate *gate, const struct lh_tenant *tenant,
                              const struct lh_gate_watch *watch)
 {
     LH_ENSURE(tenant->issuer_count > 0 && tenant->issuers[0].generation == watch->generation,
               LH_REVOKED);
+    if (watch->has_session && !watch->is_own_token) {
+        return lh_ok();
+    }
     const struct lh_verified_token token = {
         .is_own = watch->is_own_token,
         .epochs = {watch->epochs[0], watch->epochs[1], watch->epochs[2]},
@@ -66,7 +72,12 @@ static lh_status check_again(struct lh_gate *gate, const struct lh_gate_watch *w
     LH_CLEANUP(lh_tenant_fini) struct lh_tenant *tenant = NULL;
     LH_TRY(lh_directory_find_uid(gate->parts.directory, &uid, now_ms, &tenant));
     LH_ENSURE(tenant->state == LH_TENANT_ACTIVE, LH_DISABLED);
-    LH_TRY(watch->is_token ? judge_token(gate, tenant, watch) : judge_session(gate, tenant, watch));
+    if (watch->has_token) {
+        LH_TRY(judge_token(gate, tenant, watch));
+    }
+    if (watch->has_session) {
+        LH_TRY(judge_session(gate, tenant, watch));
+    }
     *out_counter = tenant->counter + tenant->platform_counter;
     return lh_ok();
 }

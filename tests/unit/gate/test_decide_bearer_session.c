@@ -2,6 +2,7 @@
  * Bearer tokens that belong to a session, and tokens beside a cookie.
  */
 #include "bearer_fixture.h"
+#include "codec/base64url.h"
 #include "failing_calls.h"
 
 #define ACME   "acme.example.test"
@@ -195,6 +196,75 @@ static void test_stateful__waits_for_a_cold_key(void **state)
     sent_fini(&sent);
 }
 
+/* The claims of the X-Tenant-Context that a token's request gets; text. */
+static void read_context(struct installation *all, const struct token *token, char out[4096])
+{
+    struct lh_gate_policy policy = stateful_policy();
+    struct sent sent;
+    sent_init(&sent, ACME);
+    sent_add_token(&sent, all, &all->acme, token);
+    assert_reason(sent_decide(&sent, all, &policy), OK);
+    lh_slice jws = lh_slice_from_text(sent_injected(&sent, "X-Tenant-Context"));
+    lh_slice rest = lh_slice_cut(jws, lh_slice_find(jws, '.') + 1, jws.len);
+    size_t len;
+    assert_ok(lh_base64url_decode(lh_slice_cut(rest, 0, lh_slice_find(rest, '.')), (uint8_t *)out,
+                                  4095, &len));
+    out[len] = '\0';
+    sent_fini(&sent);
+}
+
+static void test_stateful__a_context_does_not_outlive_the_token(void **state)
+{
+    struct installation *all = *state;
+    struct visitor alice = sign_in_alice(all, &all->acme);
+    const struct token longer = {.signer = BY_OWN, .sid = ref_of(&alice), .jti = "long"};
+    const struct token shorter = {
+        .signer = BY_OWN, .sid = ref_of(&alice), .jti = "short", .expires_s = 25};
+    char claims[4096];
+    char expected[32];
+    read_context(all, &longer, claims);
+    (void)snprintf(expected, sizeof(expected), "\"exp\":%llu}",
+                   (unsigned long long)(lh_clock_now_ms(&all->host.clock) / 1000 + 25));
+    read_context(all, &shorter, claims);
+    assert_non_null(strstr(claims, expected));
+}
+
+static struct lh_gate_watch begin_watch(struct installation *all, const struct token *token)
+{
+    struct lh_gate_policy policy = stateful_policy();
+    struct sent sent;
+    sent_init(&sent, ACME);
+    sent_add_token(&sent, all, &all->acme, token);
+    assert_reason(sent_decide(&sent, all, &policy), OK);
+    struct lh_gate_watch watch = sent.decision.watch;
+    sent_fini(&sent);
+    return watch;
+}
+
+/* A stream that began with a token has no right to go on when the token has none. */
+static void test_stateful__is_watched_as_long_as_token_and_session_last(void **state)
+{
+    struct installation *all = *state;
+    struct visitor alice = sign_in_alice(all, &all->acme);
+    struct visitor other = sign_in_alice(all, &all->acme);
+    const struct token own = {.signer = BY_OWN, .sid = ref_of(&alice), .expires_s = 60};
+    struct lh_gate_watch of_own = begin_watch(all, &own), late = of_own;
+    const struct token foreign = {.signer = BY_IDP, .sid = ref_of(&alice)};
+    struct lh_gate_watch of_foreign = begin_watch(all, &foreign), keyless = of_foreign;
+    const struct token second = {.signer = BY_IDP, .sid = ref_of(&other)};
+    struct lh_gate_watch of_other = begin_watch(all, &second);
+    assert_ok(lh_gate_watch_check(all->gate, &of_own));
+    revoke_in_registry(all, &alice);
+    assert_status(lh_gate_watch_check(all->gate, &of_own), LH_REVOKED);
+    assert_status(lh_gate_watch_check(all->gate, &of_foreign), LH_REVOKED);
+    assert_ok(lh_gate_watch_check(all->gate, &of_other));
+    drop_issuers(all, &all->acme);
+    assert_status(lh_gate_watch_check(all->gate, &of_other), LH_REVOKED);
+    assert_status(lh_gate_watch_check(all->gate, &keyless), LH_REVOKED);
+    fake_host_advance(&all->host, 66 * 1000);
+    assert_status(lh_gate_watch_check(all->gate, &late), LH_EXPIRED);
+}
+
 #define BEARER_TEST(test) cmocka_unit_test_setup_teardown(test, bearer_setup, bearer_teardown)
 
 int main(void)
@@ -209,6 +279,8 @@ int main(void)
         BEARER_TEST(test_both__must_be_of_one_session),
         BEARER_TEST(test_both__a_token_is_never_overlooked),
         BEARER_TEST(test_stateful__waits_for_a_cold_key),
+        BEARER_TEST(test_stateful__a_context_does_not_outlive_the_token),
+        BEARER_TEST(test_stateful__is_watched_as_long_as_token_and_session_last),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
