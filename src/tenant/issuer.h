@@ -32,7 +32,7 @@ struct lh_issuer {
     lh_slice iss;        /* exact bytes */
     bool is_own;         /* the tenant's own signing keys */
     bool is_shared;      /* other tenants may have the same iss */
-    lh_slice bind_claim; /* names the tenant ("tenant_id"); empty: an audience does */
+    lh_slice bind_claim; /* names the tenant ("tenant_id"); empty: its audiences do */
     lh_slice bind_value; /* what that claim must be; empty: the tenant's id, an alias or its uid */
     lh_slice *audiences; /* empty: whatever the location asks for */
     size_t audience_count;

@@ -111,6 +111,17 @@ static uint64_t without_skew(uint64_t time_ms, uint64_t skew_ms)
     return time_ms > skew_ms ? time_ms - skew_ms : 0;
 }
 
+/*
+ * When it is over: at its exp and the skew, and never later than logouts are remembered. Somebody
+ * else's token of ten years would come back to life when the logout that ended it is forgotten.
+ */
+static uint64_t end_of(uint64_t issued_ms, uint64_t expires_ms, uint64_t skew_ms)
+{
+    uint64_t forgotten_ms = issued_ms + LH_TOKEN_AGE_MAX_S * MS_PER_S;
+    uint64_t end_ms = expires_ms + skew_ms;
+    return end_ms < forgotten_ms ? end_ms : forgotten_ms;
+}
+
 static lh_status judge_times(const struct lh_json_table *claims, const struct lh_issuer *issuer,
                              uint64_t now_ms, struct lh_verified_token *token)
 {
@@ -122,7 +133,7 @@ static lh_status judge_times(const struct lh_json_table *claims, const struct lh
     lh_status status = read_date(claims, LH_SLICE_LITERAL("nbf"), &not_before_ms);
     LH_ENSURE(lh_is_ok(status) || status.code == LH_ABSENT, LH_MALFORMED);
     token->skew_ms = skew_s * MS_PER_S;
-    token->ends_ms = expires_ms + token->skew_ms;
+    token->ends_ms = end_of(token->issued_ms, expires_ms, token->skew_ms);
     token->begins_ms = without_skew(
         not_before_ms > token->issued_ms ? not_before_ms : token->issued_ms, token->skew_ms);
     LH_ENSURE(now_ms <= token->ends_ms, LH_EXPIRED);
@@ -238,12 +249,35 @@ static lh_status read_epochs(const struct lh_json_table *claims, struct lh_token
 
 /* --- Whose it is ------------------------------------------------------------------------------ */
 
+static bool is_audience_of(const struct lh_issuer *issuer, lh_slice audience)
+{
+    bool is_found = false;
+    for (size_t i = 0; i < issuer->audience_count && !is_found; i++) {
+        is_found = lh_slice_is_equal(issuer->audiences[i], audience);
+    }
+    return is_found;
+}
+
+/*
+ * Where nothing but an audience tells the tenants of a shared issuer apart, a token that is for
+ * another one too would be good at both.
+ */
+static bool are_all_ours(const struct lh_text_list *audiences, const struct lh_issuer *issuer)
+{
+    bool are_ours = true;
+    for (size_t i = 0; i < audiences->count && are_ours; i++) {
+        are_ours = is_audience_of(issuer, audiences->items[i]);
+    }
+    return are_ours;
+}
+
 static lh_status judge_tenant(const struct lh_raw_token *raw, const struct lh_tenant *tenant,
                               const struct lh_issuer *issuer, const struct lh_verified_token *token)
 {
     if (issuer->bind_claim.len == 0) {
         LH_ENSURE(lh_token_is_for(token, issuer->audiences, issuer->audience_count),
                   LH_WRONG_TENANT);
+        LH_ENSURE(!issuer->is_shared || are_all_ours(&token->audiences, issuer), LH_WRONG_TENANT);
         return lh_ok();
     }
     lh_slice claim;

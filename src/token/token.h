@@ -35,6 +35,12 @@
 /* Dates are whole seconds up to here: exact in any reader's floating point, and in milliseconds. */
 #define LH_TOKEN_DATE_MAX (UINT64_C(1) << 53)
 
+/*
+ * How old a token may be whatever its exp: logouts of users are remembered for the longest life
+ * that a session may have.
+ */
+#define LH_TOKEN_AGE_MAX_S LH_TIER_ABSOLUTE_MAX_S
+
 /* --- As sent ---------------------------------------------------------------------------------- */
 
 /* A text and what it is known by to caches: always together, so that neither stands for another. */
@@ -104,7 +110,7 @@ struct lh_verified_token {
     struct lh_token_epochs epochs; /* of own tokens */
     uint64_t issued_ms;            /* all times: session time */
     uint64_t begins_ms;            /* iat and nbf, less the skew */
-    uint64_t ends_ms;              /* exp and the skew: the last moment at which it is valid */
+    uint64_t ends_ms;              /* the last moment at which it is valid */
     uint64_t skew_ms;
     struct lh_digest digest;    /* of the whole text */
     uint64_t generation;        /* of the issuer's rows */

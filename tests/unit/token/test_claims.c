@@ -46,7 +46,7 @@ static void assert_expiry(const struct world *world, unsigned age_s, unsigned ag
 {
     struct lh_verified_token token;
     char json[32];
-    struct member changes[] = {{"exp", json}, {"iat", "1600000000"}};
+    struct member changes[] = {{"exp", json}, {"iat", "1690000000"}};
     (void)snprintf(json, sizeof(json), "%llu", (unsigned long long)(NOW_S - age_s));
     sign_claims(world, ES256, changes, 2, &text);
     assert_status(verify_at(world, &world->acme, text_view(&text), NOW + age_ms, &token), expected);
@@ -61,7 +61,7 @@ static void test_claims__j34_the_skew_is_30_s_and_counts_once(void **state)
     assert_expiry(world, 30, 1, LH_EXPIRED);
     assert_expiry(world, 31, 0, LH_EXPIRED);
     /* A fraction never lengthens a life. */
-    struct member changes[] = {{"exp", "1699999969.999"}, {"iat", "1600000000"}};
+    struct member changes[] = {{"exp", "1699999969.999"}, {"iat", "1690000000"}};
     sign_claims(world, ES256, changes, 2, &text);
     assert_status(verify(world, &text), LH_EXPIRED);
     /* An issuer may have less skew, and never more. */
@@ -99,7 +99,7 @@ static void test_claims__j35_nbf_and_iat_mirror_exp(void **state)
         for (size_t j = 0; j < sizeof(malformed) / sizeof(malformed[0]); j++) {
             assert_claim(world, names[i], malformed[j], LH_MALFORMED);
         }
-        assert_claim(world, names[i], "0", LH_OK);
+        assert_claim(world, names[i], "0", i == 0 ? LH_OK : LH_EXPIRED);
         world->acme_issuers[1].skew_s = 0;
         assert_begin(world, names[i], 0, LH_OK);
         assert_begin(world, names[i], 1, LH_EARLY);
@@ -117,7 +117,7 @@ static void test_claims__begin_is_the_later_of_nbf_and_iat(void **state)
     const struct world *world = *state;
     struct lh_verified_token token;
     struct member later = {"nbf", "1700000010"};
-    struct member earlier = {"nbf", "1600000000"};
+    struct member earlier = {"nbf", "1690000000"};
     sign_claims(world, ES256, &later, 1, &text);
     assert_ok(verify_at(world, &world->acme, text_view(&text), NOW, &token));
     assert_int_equal(token.begins_ms, NOW + 10000 - 30000);
@@ -127,8 +127,25 @@ static void test_claims__begin_is_the_later_of_nbf_and_iat(void **state)
     assert_int_equal(token.begins_ms, NOW - 30000);
     struct member both[] = {{"iat", "1"}, {"nbf", "2"}}; /* less than the skew */
     sign_claims(world, ES256, both, 2, &text);
-    assert_ok(verify_at(world, &world->acme, text_view(&text), NOW, &token));
+    assert_ok(verify_at(world, &world->acme, text_view(&text), 3000, &token));
     assert_int_equal(token.begins_ms, 0);
+}
+
+/* --- Age -------------------------------------------------------------------------------------- */
+
+/* Logouts are remembered for 400 days: what they ended may not come back after them. */
+static void test_claims__nothing_is_valid_longer_than_logouts_are_remembered(void **state)
+{
+    const struct world *world = *state;
+    const uint64_t most_ms = (uint64_t)400 * 24 * 3600 * 1000;
+    struct member changes[] = {{"exp", "9007199254740992"}, {"iat", "1690000000"}};
+    struct lh_verified_token token;
+    sign_claims(world, ES256, changes, 2, &text);
+    const uint64_t issued_ms = UINT64_C(1690000000) * 1000;
+    assert_ok(verify_at(world, &world->acme, text_view(&text), issued_ms + most_ms, &token));
+    assert_int_equal(token.ends_ms, issued_ms + most_ms);
+    assert_status(verify_at(world, &world->acme, text_view(&text), issued_ms + most_ms + 1, &token),
+                  LH_EXPIRED);
 }
 
 /* --- aud -------------------------------------------------------------------------------------- */
@@ -323,6 +340,7 @@ int main(void)
         EACH(test_claims__j34_the_skew_is_30_s_and_counts_once),
         EACH(test_claims__j35_nbf_and_iat_mirror_exp),
         EACH(test_claims__begin_is_the_later_of_nbf_and_iat),
+        EACH(test_claims__nothing_is_valid_longer_than_logouts_are_remembered),
         EACH(test_claims__j36_an_audience_is_one_exact_element),
         EACH(test_claims__j36_aud_is_a_string_or_a_list_of_some),
         EACH(test_claims__j36_lists_hold_32_and_are_never_cut),

@@ -74,9 +74,15 @@ static void test_claims__an_audience_of_the_row_binds_a_shared_issuer(void **sta
     world->acme_issuers[1].audiences = audiences;
     world->acme_issuers[1].audience_count = 2;
     assert_claim(world, "aud", "\"acme-web\"", LH_OK);
-    assert_claim(world, "aud", "[\"x\",\"acme-api\"]", LH_OK);
+    assert_claim(world, "aud", "[\"acme-web\",\"acme-api\"]", LH_OK);
+    /* For another tenant of the issuer too, it would be good at both. */
+    assert_claim(world, "aud", "[\"globex-api\",\"acme-api\"]", LH_WRONG_TENANT);
+    assert_claim(world, "aud", "[\"acme-api\",\"globex-api\"]", LH_WRONG_TENANT);
     assert_claim(world, "aud", "\"api\"", LH_WRONG_TENANT);
     assert_claim(world, "aud", "\"globex-api\"", LH_WRONG_TENANT);
+    /* The issuer of one tenant alone may have other audiences beside his. */
+    world->acme_issuers[1].is_shared = false;
+    assert_claim(world, "aud", "[\"x\",\"acme-api\"]", LH_OK);
     /* Nothing that binds is nobody. */
     world->acme_issuers[1].audience_count = 0;
     assert_claim(world, "aud", "\"acme-web\"", LH_WRONG_TENANT);
