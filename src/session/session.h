@@ -11,9 +11,16 @@
 #include "session/session_handle.h"
 #include "store/store.h"
 
-#define LH_RECORD_FORMAT 1U
-/* Bytes of the fixed header as it lies. */
-#define LH_SESSION_HEADER_BYTES 180U
+/* What is written; format 1, which has no tag of a token, is read. */
+#define LH_RECORD_FORMAT 2U
+/* Bytes of the fixed header as it lies, and as it lay in format 1. */
+#define LH_SESSION_HEADER_BYTES          196U
+#define LH_SESSION_HEADER_BYTES_FORMAT_1 180U
+
+/* The access token that belongs to a session: what SHA-256 of its jti begins with. Zero: none. */
+struct lh_token_tag {
+    uint8_t bytes[16];
+};
 
 /* The fixed header of a record: everything that decides, and nothing personal. */
 struct lh_session_header {
@@ -35,6 +42,7 @@ struct lh_session_header {
     struct lh_digest secret_hash;   /* SHA-256 of the present secret */
     struct lh_digest previous_hash; /* of the one before; valid until grace_end_ms */
     uint64_t grace_end_ms;          /* 0 = no grace */
+    struct lh_token_tag token_tag;
 };
 
 /* Most roles, scopes or groups of one principal. */
@@ -50,7 +58,10 @@ struct lh_principal {
 
 /* Whether the fields can be those of any session, in a record or a cookie. */
 bool lh_session_header_is_sane(const struct lh_session_header *header);
-/* Appends the fixed header. Errors: INVALID (fields that cannot be), NO_MEMORY, TOO_LARGE. */
+/*
+ * Appends the fixed header in the format that it names.
+ * Errors: INVALID (fields that cannot be), NO_MEMORY, TOO_LARGE.
+ */
 LH_MUST_USE lh_status lh_session_header_write(const struct lh_session_header *header,
                                               struct lh_buf *out);
 /*
@@ -87,6 +98,12 @@ static inline bool lh_principal_is_token(lh_slice text)
 {
     return lh_text_is_token(text);
 }
+
+/* The tag of a token: of its jti. Errors: CRYPTO. */
+LH_MUST_USE lh_status lh_token_tag_of(struct lh_crypto *crypto, lh_slice jti,
+                                      struct lh_token_tag *out_tag);
+/* Whether that token belongs to the session; in constant time. None belongs to one without. */
+bool lh_session_has_token(const struct lh_session_header *header, const struct lh_token_tag *tag);
 
 /*
  * The tag of a user: HMAC(index key of the tenant, subject), cut to 16 bytes.

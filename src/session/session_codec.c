@@ -1,10 +1,12 @@
 /*
  * The record's bytes: the fixed header, which is the AAD of all that is sealed, and the principal.
- * Fields of the header have fixed places; nothing in it is optional.
+ * Fields of the header have fixed places; nothing in it is optional. Format 2 ends in the tag of a
+ * token; format 1 is the same without.
  */
 #include "session/session.h"
 
 #include "base/bug.h"
+#include "base/secret.h"
 
 #include "base/banned.h"
 
@@ -13,6 +15,8 @@
 #define FLAGS_ALL  (FLAG_USER | FLAG_STATE)
 
 #define MS_PER_S   1000U
+
+#define FORMAT_WITHOUT_TAG 1U
 
 /* --- Fixed header ----------------------------------------------------------------------------- */
 
@@ -25,13 +29,18 @@ static bool is_zero(const uint8_t *bytes, size_t len)
     return any == 0;
 }
 
+static bool has_tag(const struct lh_session_header *header)
+{
+    return !is_zero(header->token_tag.bytes, sizeof(header->token_tag.bytes));
+}
+
 /* Both on the way in and on the way out. */
 bool lh_session_header_is_sane(const struct lh_session_header *header)
 {
     const uint64_t life_max_ms = (uint64_t)LH_TIER_ABSOLUTE_MAX_S * MS_PER_S;
     bool is_anonymous_clean =
         header->has_user || (is_zero(header->user_tag.bytes, sizeof(header->user_tag.bytes)) &&
-                             header->user_epoch == 0);
+                             header->user_epoch == 0 && !has_tag(header));
     bool has_no_stray_hash =
         header->grace_end_ms != 0 ||
         is_zero(header->previous_hash.bytes, sizeof(header->previous_hash.bytes));
@@ -66,16 +75,32 @@ static lh_status write_fields(const struct lh_session_header *header, struct lh_
     LH_TRY(lh_buf_add(out, LH_SLICE_OF(header->user_tag.bytes)));
     LH_TRY(lh_buf_add(out, LH_SLICE_OF(header->secret_hash.bytes)));
     LH_TRY(lh_buf_add(out, LH_SLICE_OF(header->previous_hash.bytes)));
-    return lh_buf_add_u64(out, header->grace_end_ms);
+    LH_TRY(lh_buf_add_u64(out, header->grace_end_ms));
+    return header->format == FORMAT_WITHOUT_TAG
+               ? lh_ok()
+               : lh_buf_add(out, LH_SLICE_OF(header->token_tag.bytes));
+}
+
+static size_t size_of_format(uint8_t format)
+{
+    return format == FORMAT_WITHOUT_TAG ? LH_SESSION_HEADER_BYTES_FORMAT_1
+                                        : LH_SESSION_HEADER_BYTES;
+}
+
+/* Every format up to the present one. */
+static bool is_format(uint8_t format)
+{
+    return format >= FORMAT_WITHOUT_TAG && format <= LH_RECORD_FORMAT;
 }
 
 lh_status lh_session_header_write(const struct lh_session_header *header, struct lh_buf *out)
 {
-    LH_ENSURE(header->format == LH_RECORD_FORMAT && lh_session_header_is_sane(header), LH_INVALID);
+    LH_ENSURE(is_format(header->format) && lh_session_header_is_sane(header), LH_INVALID);
+    LH_ENSURE(header->format != FORMAT_WITHOUT_TAG || !has_tag(header), LH_INVALID);
     LH_TRY(lh_buf_reserve(out, LH_SESSION_HEADER_BYTES));
     size_t before = out->len;
     LH_TRY(write_fields(header, out));
-    LH_BUG_IF(out->len - before != LH_SESSION_HEADER_BYTES);
+    LH_BUG_IF(out->len - before != size_of_format(header->format));
     return lh_ok();
 }
 
@@ -108,7 +133,11 @@ static lh_status read_fields(struct lh_cursor *cursor, struct lh_session_header 
                           sizeof(out_header->secret_hash.bytes)));
     LH_TRY(lh_cursor_copy(cursor, out_header->previous_hash.bytes,
                           sizeof(out_header->previous_hash.bytes)));
-    return lh_cursor_u64(cursor, &out_header->grace_end_ms);
+    LH_TRY(lh_cursor_u64(cursor, &out_header->grace_end_ms));
+    return out_header->format == FORMAT_WITHOUT_TAG
+               ? lh_ok()
+               : lh_cursor_copy(cursor, out_header->token_tag.bytes,
+                                sizeof(out_header->token_tag.bytes));
 }
 
 lh_status lh_session_header_read(lh_slice record, struct lh_session_header *out_header,
@@ -118,11 +147,11 @@ lh_status lh_session_header_read(lh_slice record, struct lh_session_header *out_
     struct lh_session_header header = {.format = 0};
     LH_ENSURE(lh_is_ok(lh_cursor_u8(&cursor, &header.format)), LH_TAMPERED);
     LH_ENSURE(header.format <= LH_RECORD_FORMAT, LH_FUTURE_FORMAT);
-    LH_ENSURE(header.format == LH_RECORD_FORMAT, LH_TAMPERED);
+    LH_ENSURE(is_format(header.format), LH_TAMPERED);
     LH_ENSURE(lh_is_ok(read_fields(&cursor, &header)), LH_TAMPERED);
     LH_ENSURE(lh_session_header_is_sane(&header), LH_TAMPERED);
     *out_header = header;
-    *out_header_bytes = lh_slice_cut(record, 0, LH_SESSION_HEADER_BYTES);
+    *out_header_bytes = lh_slice_cut(record, 0, size_of_format(header.format));
     *out_body = cursor.rest;
     return lh_ok();
 }
@@ -234,6 +263,20 @@ void lh_principal_move(const struct lh_principal *principal, const uint8_t *from
     move_list(&principal->roles, from, to, &out_principal->roles);
     move_list(&principal->scopes, from, to, &out_principal->scopes);
     move_list(&principal->groups, from, to, &out_principal->groups);
+}
+
+lh_status lh_token_tag_of(struct lh_crypto *crypto, lh_slice jti, struct lh_token_tag *out_tag)
+{
+    struct lh_digest digest;
+    LH_TRY(lh_sha256(crypto, jti, &digest));
+    memcpy(out_tag->bytes, digest.bytes, sizeof(out_tag->bytes));
+    return lh_ok();
+}
+
+bool lh_session_has_token(const struct lh_session_header *header, const struct lh_token_tag *tag)
+{
+    bool is_same = lh_secret_is_equal(header->token_tag.bytes, tag->bytes, sizeof(tag->bytes));
+    return has_tag(header) && is_same;
 }
 
 lh_status lh_user_tag_of(struct lh_crypto *crypto, const struct lh_tenant *tenant, lh_slice subject,

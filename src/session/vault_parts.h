@@ -30,6 +30,23 @@ LH_MUST_USE lh_status lh_vault_draw_secret(struct lh_vault *vault, struct lh_ses
 LH_MUST_USE lh_status lh_vault_seal_record(struct lh_vault *vault, const struct lh_datakey *key,
                                            const struct lh_session_header *header,
                                            lh_slice principal, lh_slice state, struct lh_buf *out);
+/*
+ * The header of a session's next record: the same session, one generation on, under the tenant's
+ * active DEK and in the present format. Errors: EXPIRED, TOO_LARGE (generation), KEY_DOWN.
+ */
+LH_MUST_USE lh_status lh_vault_follow_header(struct lh_vault *vault, const struct lh_tenant *tenant,
+                                             const struct lh_session_header *old,
+                                             struct lh_session_header *out_next);
+/*
+ * Seals what a session holds anew, under its next header, and swaps it for what was loaded. The
+ * end of a grace goes on with the previous secret that it is of.
+ * Errors: PENDING (key; nothing has happened), CONFLICT (changed since it was loaded), ABSENT,
+ * REVOKED, QUARANTINED, TAMPERED, KEY_DOWN, STORE_DOWN, NO_SPACE, CRYPTO, NO_MEMORY.
+ */
+LH_MUST_USE lh_status lh_vault_put_next(struct lh_vault *vault, struct lh_op *op,
+                                        const struct lh_tenant *tenant,
+                                        const struct lh_loaded_session *loaded,
+                                        const struct lh_session_header *next);
 /* What the store compares and indexes of a header. */
 struct lh_store_row lh_vault_row_of(const struct lh_session_header *header, uint64_t last_touch_ms,
                                     lh_slice record);

@@ -53,6 +53,18 @@ lh_status lh_place_judge_swap(const struct lh_store_row *present, uint64_t expec
     return lh_ok();
 }
 
+struct lh_store_row lh_place_follow(const struct lh_store_row *present,
+                                    const struct lh_store_row *next)
+{
+    struct lh_store_row row = *next;
+    if (present->last_touch_ms > row.last_touch_ms) {
+        row.last_touch_ms = present->last_touch_ms;
+    }
+    row.is_grace_over = row.is_grace_over || (row.keeps_grace && present->is_grace_over);
+    row.keeps_grace = false;
+    return row;
+}
+
 enum lh_place_relief lh_place_judge_quota(const struct lh_store_quota *quota, bool has_user,
                                           const struct lh_place_tally *tally)
 {

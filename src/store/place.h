@@ -46,6 +46,10 @@ enum lh_place_relief lh_place_judge_quota(const struct lh_store_quota *quota, bo
  */
 LH_MUST_USE lh_status lh_place_judge_swap(const struct lh_store_row *present, uint64_t expected);
 
+/* The row that a swap writes: the new one, with what lies beside a record and goes on. */
+struct lh_store_row lh_place_follow(const struct lh_store_row *present,
+                                    const struct lh_store_row *next);
+
 /*
  * Whether a touch moves the record's last touch forward. Never if the session was over by then:
  * a touch does not revive.

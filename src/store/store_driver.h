@@ -29,6 +29,7 @@ struct lh_store_row {
     enum lh_place_kind kind;
     bool is_quarantined;         /* set aside; stays until its end */
     bool is_grace_over;          /* its previous secret is worth nothing any more */
+    bool keeps_grace;            /* swap: the new record has the old one's previous secret */
     uint64_t generation;         /* +1 per change of content */
     uint64_t absolute_end_ms;    /* of the session; a tombstone stays until then + a margin */
     uint64_t last_touch_ms;      /* outside the record's seal */
@@ -145,7 +146,8 @@ struct lh_store_driver {
 
     /*
      * Replaces a record if its generation is still expected; the new row's generation must be
-     * expected + 1. Keeps the later of the two last touches.
+     * expected + 1. Keeps the later of the two last touches and, with keeps_grace, the mark that
+     * the grace is over.
      * Errors: CONFLICT (other generation), ABSENT, REVOKED, QUARANTINED, TAMPERED, NO_SPACE,
      * STORE_DOWN.
      */

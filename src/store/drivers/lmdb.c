@@ -104,10 +104,7 @@ static lh_status swap_in(struct lh_lmdb *lmdb, MDB_txn *txn, void *context)
     struct lh_lmdb_row present;
     LH_TRY(lh_lmdb_get_row(lmdb, txn, change->key, &present));
     LH_TRY(lh_place_judge_swap(&present.row, change->generation));
-    struct lh_store_row next = *change->row;
-    if (present.row.last_touch_ms > next.last_touch_ms) {
-        next.last_touch_ms = present.row.last_touch_ms;
-    }
+    struct lh_store_row next = lh_place_follow(&present.row, change->row);
     return lh_lmdb_replace_row(lmdb, txn, change->key, &present, &next);
 }
 

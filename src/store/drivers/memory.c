@@ -254,10 +254,7 @@ static lh_status memory_swap(void *self, struct lh_op *op, const struct lh_sessi
     LH_CLEANUP(unlock) struct memory *memory = lock(self);
     struct lh_store_row present = present_row(memory, key);
     LH_TRY(lh_place_judge_swap(&present, expected_generation));
-    struct lh_store_row next = *row;
-    if (present.last_touch_ms > next.last_touch_ms) {
-        next.last_touch_ms = present.last_touch_ms;
-    }
+    struct lh_store_row next = lh_place_follow(&present, row);
     return put_row(memory, key, &next, memory->reserve_bytes);
 }
 
