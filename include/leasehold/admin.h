@@ -325,7 +325,7 @@ struct lh_admin_token_spec {
     struct lh_admin_texts scopes;
     struct lh_admin_texts groups;
     struct lh_admin_texts audiences; /* none: "leasehold-api" */
-    lh_slice ref;    /* of a live session of the subject that it belongs to; empty: none */
+    lh_slice ref;    /* of a live session of the subject, whose only token it becomes; or empty */
     uint32_t ttl_s;  /* 0: an hour, or what tier and session allow if that is less */
     bool is_service; /* for an application at the session API: has the scope "sessions:*" */
 };
@@ -344,10 +344,12 @@ struct lh_admin_token {
 typedef void (*lh_admin_token_fn)(void *context, const struct lh_admin_token *made);
 
 /*
- * Makes a token that the tenant's own key signs; a tenant's first token makes the key.
+ * Makes a token that the tenant's own key signs; a tenant's first token makes the key. One that
+ * belongs to a session ends the one that did before; the session stays as it is otherwise.
  * Errors: ABSENT (tenant or session), DISABLED, MALFORMED (subject, role, scope, group, audience,
  * ref), TOO_LARGE, LIMITED (ttl over the tier's, or over the session's end), MISMATCH (the session
- * is somebody else's), REVOKED, EXPIRED, KEY_DOWN, TAMPERED, STORE_DOWN, and as
+ * is somebody else's), REVOKED, EXPIRED, CONFLICT (the session was changed meanwhile), KEY_DOWN,
+ * TAMPERED, STORE_DOWN, and as
  * lh_admin_key_rotate_signing.
  */
 LH_PUBLIC LH_MUST_USE lh_status lh_admin_token_mint(struct lh_admin *admin,

@@ -178,6 +178,7 @@ struct lh_request {
     X(TOKEN_AUDIENCE, token_audience, 401, "token is for another audience")                        \
     X(TOKEN_REVOKED, token_revoked, 401, "a logout ended the token")                               \
     X(TOKEN_SESSION, token_session, 401, "token belongs to no session, or to another user's")      \
+    X(TOKEN_REPLACED, token_replaced, 401, "token is not the one of its session, or no more")      \
     X(CREDENTIAL_CONFLICT, credential_conflict, 401, "cookie and token are of two sessions")       \
     X(TOKEN_SERVICE, token_service, 403, "token is for the session API")                           \
     X(ROLE, role, 403, "role is missing")                                                          \
@@ -234,6 +235,8 @@ struct lh_gate_watch {
     bool is_set;
     bool has_token;    /* the rest is its */
     bool is_own_token; /* of the tenant's own issuer */
+    bool has_tag;      /* the session must have the token: this is its tag */
+    uint8_t token_tag[16];
     uint8_t user_tag[16];
     uint64_t epochs[3]; /* of the token: platform, tenant, user */
     uint64_t issued_ms;

@@ -4,6 +4,7 @@
  */
 #include "admin/session_access.h"
 #include "admin/signing.h"
+#include "admin/token_session.h"
 #include "codec/base64url.h"
 #include "crypto/crypto.h"
 #include "keys/signing_key_wrap.h"
@@ -90,51 +91,6 @@ static lh_status fill_epochs(struct minting *minting)
                           "read the user's epoch");
 }
 
-/* --- Whose session it belongs to -------------------------------------------------------------- */
-
-struct seen_session {
-    lh_slice subject; /* that it must have */
-    bool is_seen;
-    bool is_live;
-    bool is_his;
-    uint64_t absolute_end_ms;
-};
-
-static void see_session(void *context, const struct lh_admin_session *session)
-{
-    struct seen_session *seen = context;
-    seen->is_seen = true;
-    seen->is_live = session->is_open;
-    seen->is_his = session->has_user && lh_slice_is_equal(session->subject, seen->subject);
-    seen->absolute_end_ms = session->absolute_end_ms;
-}
-
-/* out_most_s: how long the session lives yet. */
-static lh_status check_session(struct minting *minting, uint32_t *out_most_s)
-{
-    struct lh_admin *admin = minting->admin;
-    const struct lh_admin_token_spec *spec = minting->spec;
-    if (spec->ref.len == 0) {
-        return lh_ok();
-    }
-    struct seen_session seen = {.subject = spec->subject};
-    LH_TRY(lh_admin_session_show(admin, spec->tenant, spec->ref, see_session, &seen));
-    if (!seen.is_seen || !seen.is_live) {
-        return lh_admin_fail(admin, LH_KEY_DOWN, "the session cannot be opened now");
-    }
-    if (!seen.is_his) {
-        return lh_admin_fail(admin, LH_MISMATCH, "the session is not that subject's");
-    }
-    uint64_t now_ms = lh_admin_now_ms(admin);
-    uint64_t left_s =
-        seen.absolute_end_ms > now_ms ? (seen.absolute_end_ms - now_ms) / MS_PER_S : 0;
-    if (left_s == 0) {
-        return lh_admin_fail(admin, LH_EXPIRED, "the session ends within a second");
-    }
-    *out_most_s = left_s < *out_most_s ? (uint32_t)left_s : *out_most_s;
-    return lh_ok();
-}
-
 static lh_status decide_ttl(struct minting *minting)
 {
     const struct lh_tier *tier = &minting->tenant->tier;
@@ -145,7 +101,9 @@ static lh_status decide_ttl(struct minting *minting)
                              "a token of tier \"%.*s\" lives %u s at most, not %u s",
                              LH_SLICE_ARG(lh_tier_name(tier)), most_s, wanted_s);
     }
-    LH_TRY(check_session(minting, &most_s));
+    if (minting->spec->ref.len > 0) {
+        LH_TRY(lh_admin_check_token_session(minting->admin, minting->spec, &most_s));
+    }
     if (wanted_s > most_s) {
         return lh_admin_fail(minting->admin, LH_LIMITED,
                              "the session ends in %u s; the token may not live longer", most_s);
@@ -294,6 +252,9 @@ lh_status lh_admin_token_mint(struct lh_admin *admin, const struct lh_admin_toke
     LH_TRY(decide_ttl(&minting));
     LH_TRY(need_key(&minting));
     LH_TRY(lh_admin_check(admin, sign(&minting), "sign the token"));
+    if (spec->ref.len > 0) {
+        LH_TRY(lh_admin_give_token(admin, spec, minting.claims.jti));
+    }
     hand_out(&minting, each, context);
     return lh_ok();
 }

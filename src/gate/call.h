@@ -50,6 +50,8 @@ struct lh_call_bearer {
     bool is_kept;                          /* token lies in request memory */
     struct lh_user_tag user_tag;           /* of its subject; valid with has_user_tag */
     bool has_user_tag;
+    struct lh_token_tag tag; /* that its session has; valid with has_tag */
+    bool has_tag;
 };
 
 /* Ends every cache key: no subject and no reference has it in it. */

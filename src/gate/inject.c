@@ -123,6 +123,8 @@ static void watch_token(const struct lh_gate_call *call, struct lh_gate_watch *w
     watch->has_token = true;
     watch->end_ms = earlier(watch->end_ms, earlier(token->ends_ms, key_end_ms));
     watch->is_own_token = token->is_own;
+    watch->has_tag = call->bearer.has_tag;
+    memcpy(watch->token_tag, call->bearer.tag.bytes, sizeof(watch->token_tag));
     memcpy(watch->user_tag, call->bearer.user_tag.bytes, sizeof(watch->user_tag));
     watch->epochs[0] = token->epochs.platform;
     watch->epochs[1] = token->epochs.tenant;

@@ -303,33 +303,3 @@ enum lh_step_flow lh_step_verify_bearer(struct lh_gate_call *call)
     }
     return reason == LH_REASON_OK ? LH_STEP_NEXT : lh_call_refuse(call, reason);
 }
-
-/* --- With its session ------------------------------------------------------------------------- */
-
-/*
- * The token names the session; the session must be the token's too: of the same subject. (A record
- * that keeps the tag of its token's jti is held against it here as well.)
- */
-static bool is_of_session(const struct lh_gate_call *call)
-{
-    lh_slice subject = call->principal->subject;
-    return subject.len > 0 && lh_slice_is_equal(subject, call->bearer.token->sub);
-}
-
-/*
- * Without a cookie it is the token that says what may be done: it may have been given less than its
- * session has.
- */
-enum lh_step_flow lh_step_match_token(struct lh_gate_call *call)
-{
-    if (!call->bearer.is_there || call->is_sessionless) {
-        return LH_STEP_NEXT;
-    }
-    if (!is_of_session(call)) {
-        return lh_call_refuse(call, LH_REASON_TOKEN_SESSION);
-    }
-    if (!call->has_credential) {
-        lh_call_adopt_token(call);
-    }
-    return LH_STEP_NEXT;
-}

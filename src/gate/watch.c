@@ -61,6 +61,9 @@ static lh_status judge_session(struct lh_gate *gate, const struct lh_tenant *ten
 {
     LH_CLEANUP(lh_loaded_session_fini) struct lh_loaded_session loaded = LH_LOADED_SESSION_EMPTY;
     LH_TRY(inspect(gate, watch, &loaded));
+    struct lh_token_tag tag;
+    memcpy(tag.bytes, watch->token_tag, sizeof(tag.bytes));
+    LH_ENSURE(!watch->has_tag || lh_session_has_token(&loaded.header, &tag), LH_REVOKED);
     return judge(gate, tenant, &loaded.header);
 }
 

@@ -10,11 +10,11 @@
 
 #include "base/banned.h"
 
-#define FLAG_USER  0x01U
-#define FLAG_STATE 0x02U
-#define FLAGS_ALL  (FLAG_USER | FLAG_STATE)
+#define FLAG_USER          0x01U
+#define FLAG_STATE         0x02U
+#define FLAGS_ALL          (FLAG_USER | FLAG_STATE)
 
-#define MS_PER_S   1000U
+#define MS_PER_S           1000U
 
 #define FORMAT_WITHOUT_TAG 1U
 

@@ -121,7 +121,7 @@ LH_MUST_USE lh_status lh_vault_rotate(struct lh_vault *vault, struct lh_op *op,
  * Makes a token the only one of a session: its tag takes the place of the one before. Cookie,
  * secrets, lease and ends stay as they are; the generation goes up by one. Seals anew under the
  * tenant's active DEK. Only where the store may be written at once. The caller writes the new
- * generation to the registry as the least one: else a record put back would revive the token before.
+ * generation to the registry as the least one, or a record put back would revive the token before.
  * loaded      as lh_vault_load or lh_vault_inspect gave it; of a user.
  * tag         lh_token_tag_of its jti. out_header: what was written.
  * Errors: as lh_vault_rotate, FORBIDDEN also for an anonymous session.

@@ -239,6 +239,25 @@ static void test_store_end_grace__marks_a_record_of_that_generation_until_it_cha
     assert_false(load_row(store, &key).is_grace_over);
 }
 
+/* The previous secret is the same: what it is worth does not change. */
+static void test_store_end_grace__goes_on_where_a_swap_says_so(void **state)
+{
+    struct lh_store *store = store_of(state);
+    struct lh_session_key key = key_of(1, 0, 1);
+    struct lh_store_row row = row_of(1, "two");
+    row.keeps_grace = true;
+    create_row(store, key, row_of(1, "one"));
+    assert_ok(swap_row(store, key, 1, row));
+    assert_false(load_row(store, &key).is_grace_over);
+    assert_ok(lh_store_end_grace(store, NULL, &key, 2));
+    assert_ok(swap_row(store, key, 2, row));
+    assert_true(load_row(store, &key).is_grace_over);
+    assert_false(load_row(store, &key).keeps_grace);
+    row.keeps_grace = false;
+    assert_ok(swap_row(store, key, 3, row));
+    assert_false(load_row(store, &key).is_grace_over);
+}
+
 static void test_store_end_grace__brings_nothing_back(void **state)
 {
     struct lh_session_key key = key_of(1, 0, 1);
@@ -331,6 +350,7 @@ int main(void)
         CONTRACT_CASE(test_store_swap__keeps_the_later_touch),
         CONTRACT_CASE(test_store_swap__to_an_earlier_end_is_swept_at_that_end),
         CONTRACT_CASE(test_store_end_grace__marks_a_record_of_that_generation_until_it_changes),
+        CONTRACT_CASE(test_store_end_grace__goes_on_where_a_swap_says_so),
         CONTRACT_CASE(test_store_end_grace__brings_nothing_back),
         CONTRACT_CASE(test_store_revoke__leaves_a_tombstone_without_record),
         CONTRACT_CASE(test_store_revoke__is_idempotent_and_keeps_the_later_end),

@@ -119,6 +119,30 @@ void log_out_subject(struct installation *all, const struct lh_tenant_uid *uid, 
     log_out_user(all, &visitor);
 }
 
+/* --- Sessions with a token -------------------------------------------------------------------- */
+
+void give_token(struct installation *all, const struct visitor *visitor, const char *jti)
+{
+    struct lh_tenant *tenant = snapshot_of(all, &visitor->key.uid);
+    struct lh_op op = lh_op_idle(0, NULL);
+    struct lh_loaded_session loaded = LH_LOADED_SESSION_EMPTY;
+    struct lh_session_header header;
+    struct lh_token_tag tag;
+    struct lh_registry_txn *txn;
+    assert_ok(lh_token_tag_of(all->crypto, lh_slice_from_text(jti), &tag));
+    assert_ok(lh_vault_inspect(all->vault, &op, &visitor->key, &loaded));
+    assert_ok(lh_registry_begin(all->registry, &txn));
+    assert_ok(lh_registry_mark(txn, tenant->slot));
+    assert_ok(lh_vault_set_token(all->vault, &op, tenant, &loaded, &tag, &header));
+    const struct lh_revocation demand = {.least_generation = header.generation};
+    assert_ok(lh_registry_put_revocation(txn, &visitor->key.uid, &visitor->key.lease, &demand,
+                                         visitor->absolute_end_ms));
+    assert_ok(lh_registry_commit(txn));
+    lh_registry_end(&txn);
+    lh_loaded_session_fini(&loaded);
+    lh_tenant_unref(tenant);
+}
+
 /* --- Tokens ----------------------------------------------------------------------------------- */
 
 struct lh_gate_policy bearer_policy(void)
@@ -179,7 +203,7 @@ static void write_claims(struct installation *all, const struct lh_tenant_uid *u
     add_member(json, "sub", or (token->sub, "alice"));
     add_member(json, "sid", or (token->sid, ""));
     add_member(json, "aud", or (token->aud, "leasehold"));
-    add_member(json, "jti", or (token->jti, "id-1"));
+    add_member(json, "jti", or (token->jti, STANDARD_JTI));
     assert_ok(lh_buf_add_format(json, ",\"iat\":%lld,\"exp\":%lld%s}", now_s + token->issued_s,
                                 now_s + (token->expires_s != 0 ? token->expires_s : 600),
                                 or (token->extra, "")));

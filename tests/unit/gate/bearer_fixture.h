@@ -7,7 +7,9 @@
 
 #include "gate_fixture.h"
 
-#define TOKEN_BYTES 8192U
+#define TOKEN_BYTES  8192U
+
+#define STANDARD_JTI "id-1"
 
 enum token_signer { BY_IDP, BY_OWN, BY_STRANGER };
 
@@ -18,11 +20,11 @@ struct token {
     const char *sub;    /* "alice" */
     const char *sid;    /* none */
     const char *aud;    /* "leasehold" */
-    const char *jti;
-    const char *typ;   /* "at+jwt" */
-    const char *extra; /* more members, each with a comma in front */
-    long issued_s;     /* from now */
-    long expires_s;    /* from now; 0: ten minutes */
+    const char *jti;    /* STANDARD_JTI */
+    const char *typ;    /* "at+jwt" */
+    const char *extra;  /* more members, each with a comma in front */
+    long issued_s;      /* from now */
+    long expires_s;     /* from now; 0: ten minutes */
 };
 
 /* For cmocka: an installation whose tenants have issuers. *state is a struct installation. */
@@ -42,6 +44,8 @@ void sent_add_token(struct sent *sent, struct installation *all, const struct lh
 void sent_add_bearer(struct sent *sent, const char *text);
 /* The reference of a visitor's session. */
 const char *ref_of(const struct visitor *visitor);
+/* Makes a token the one of the visitor's session, as an operator's act does. jti: as in token. */
+void give_token(struct installation *all, const struct visitor *visitor, const char *jti);
 /* One request from beginning to end. token: of tenant uid; NULL: none. */
 enum lh_reason bear_once(struct installation *all, const struct lh_gate_policy *policy,
                          const char *host, const struct lh_tenant_uid *uid,

@@ -190,6 +190,7 @@ static void test_torture__a_token_with_and_without_a_session(void **state)
 {
     struct installation *all = *state;
     struct visitor alice = sign_in_alice(all, &all->acme);
+    give_token(all, &alice, STANDARD_JTI);
     const struct token token = {.signer = BY_OWN,
                                 .sid = ref_of(&alice),
                                 .expires_s = 24L * 3600,

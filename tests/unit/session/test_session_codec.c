@@ -16,7 +16,7 @@ static void fill(void *bytes, uint8_t value, size_t len)
 static struct lh_session_header full_header(void)
 {
     struct lh_session_header header = {
-        .format = 1,
+        .format = 2,
         .has_user = true,
         .has_state = true,
         .bucket = 0x0102,
@@ -35,8 +35,36 @@ static struct lh_session_header full_header(void)
     fill(header.user_tag.bytes, 0xa3, sizeof(header.user_tag.bytes));
     fill(header.secret_hash.bytes, 0xa4, sizeof(header.secret_hash.bytes));
     fill(header.previous_hash.bytes, 0xa5, sizeof(header.previous_hash.bytes));
+    fill(header.token_tag.bytes, 0xa6, sizeof(header.token_tag.bytes));
     return header;
 }
+
+/* As the version before wrote it. */
+static struct lh_session_header header_of_format_1(void)
+{
+    struct lh_session_header header = full_header();
+    header.format = 1;
+    fill(header.token_tag.bytes, 0, sizeof(header.token_tag.bytes));
+    return header;
+}
+
+#define FIELDS_OF_BOTH_FORMATS                                                                     \
+    "03"                                                                                           \
+    "a1a1a1a1a1a1a1a1a1a1a1a1a1a1a1a1"                                                             \
+    "0102"                                                                                         \
+    "a2a2a2a2a2a2a2a2a2a2a2a2a2a2a2a2"                                                             \
+    "1112131415161718"                                                                             \
+    "21222324"                                                                                     \
+    "0000018bcfe56800"                                                                             \
+    "0000018bd0e76b04"                                                                             \
+    "31323334"                                                                                     \
+    "4142434445464748"                                                                             \
+    "5152535455565758"                                                                             \
+    "6162636465666768"                                                                             \
+    "a3a3a3a3a3a3a3a3a3a3a3a3a3a3a3a3"                                                             \
+    "a4a4a4a4a4a4a4a4a4a4a4a4a4a4a4a4a4a4a4a4a4a4a4a4a4a4a4a4a4a4a4a4"                             \
+    "a5a5a5a5a5a5a5a5a5a5a5a5a5a5a5a5a5a5a5a5a5a5a5a5a5a5a5a5a5a5a5a5"                             \
+    "7172737475767778"
 
 static void test_header__every_field_has_its_place(void **state)
 {
@@ -46,22 +74,32 @@ static void test_header__every_field_has_its_place(void **state)
     assert_ok(lh_session_header_write(&header, &bytes));
     assert_int_equal(bytes.len, LH_SESSION_HEADER_BYTES);
     assert_slice_hex(lh_buf_view(&bytes),
-                     "0103"
-                     "a1a1a1a1a1a1a1a1a1a1a1a1a1a1a1a1"
-                     "0102"
-                     "a2a2a2a2a2a2a2a2a2a2a2a2a2a2a2a2"
-                     "1112131415161718"
-                     "21222324"
-                     "0000018bcfe56800"
-                     "0000018bd0e76b04"
-                     "31323334"
-                     "4142434445464748"
-                     "5152535455565758"
-                     "6162636465666768"
-                     "a3a3a3a3a3a3a3a3a3a3a3a3a3a3a3a3"
-                     "a4a4a4a4a4a4a4a4a4a4a4a4a4a4a4a4a4a4a4a4a4a4a4a4a4a4a4a4a4a4a4a4"
-                     "a5a5a5a5a5a5a5a5a5a5a5a5a5a5a5a5a5a5a5a5a5a5a5a5a5a5a5a5a5a5a5a5"
-                     "7172737475767778");
+                     "02" FIELDS_OF_BOTH_FORMATS "a6a6a6a6a6a6a6a6a6a6a6a6a6a6a6a6");
+}
+
+static void test_header__of_format_1_has_no_tag_and_is_read_as_it_lies(void **state)
+{
+    (void)state;
+    struct lh_session_header header = header_of_format_1();
+    LH_CLEANUP(lh_buf_fini) struct lh_buf bytes = LH_BUF_EMPTY;
+    assert_ok(lh_session_header_write(&header, &bytes));
+    assert_int_equal(bytes.len, LH_SESSION_HEADER_BYTES_FORMAT_1);
+    assert_slice_hex(lh_buf_view(&bytes), "01" FIELDS_OF_BOTH_FORMATS);
+    assert_ok(lh_buf_add_text(&bytes, "the body"));
+    struct lh_session_header again = full_header();
+    lh_slice fixed;
+    lh_slice body;
+    assert_ok(lh_session_header_read(lh_buf_view(&bytes), &again, &fixed, &body));
+    assert_slice_text(body, "the body");
+    assert_int_equal(fixed.len, LH_SESSION_HEADER_BYTES_FORMAT_1);
+    assert_int_equal(again.format, 1);
+    static const struct lh_token_tag none;
+    assert_memory_equal(&again.token_tag, &none, sizeof(none));
+    for (size_t len = 0; len < LH_SESSION_HEADER_BYTES_FORMAT_1; len++) {
+        assert_status(lh_session_header_read(lh_slice_cut(lh_buf_view(&bytes), 0, len), &header,
+                                             &fixed, &body),
+                      LH_TAMPERED);
+    }
 }
 
 static void test_header__is_read_as_it_was_written_with_the_body_behind_it(void **state)
@@ -108,12 +146,12 @@ static void test_header__a_newer_format_is_unknown_and_an_older_one_tampered(voi
     lh_slice body;
     for (unsigned format = 0; format <= UINT8_MAX; format++) {
         bytes.ptr[0] = (uint8_t)format;
-        enum lh_code expected = format == 1 ? LH_OK : format == 0 ? LH_TAMPERED : LH_FUTURE_FORMAT;
+        enum lh_code expected = format == 0 ? LH_TAMPERED : format <= 2 ? LH_OK : LH_FUTURE_FORMAT;
         assert_status(lh_session_header_read(lh_buf_view(&bytes), &header, &fixed, &body),
                       expected);
     }
     /* Also when nothing else of it can be read. */
-    static const uint8_t lone = 2;
+    static const uint8_t lone = 3;
     assert_status(lh_session_header_read(LH_SLICE_OF(lone), &header, &fixed, &body),
                   LH_FUTURE_FORMAT);
 }
@@ -144,7 +182,8 @@ enum {
     AT_USER_EPOCH = 84,
     AT_TAG = 92,
     AT_PREVIOUS = 140,
-    AT_GRACE = 172
+    AT_GRACE = 172,
+    AT_TOKEN = 180
 };
 
 static lh_status read_altered(size_t at, lh_slice value)
@@ -176,6 +215,7 @@ static void test_header__values_that_cannot_be_are_not_read(void **state)
     assert_status(read_altered(AT_CREATED, lh_slice_of(zeros, 8)), LH_TAMPERED);
     assert_status(read_altered(AT_FLAGS, LH_SLICE_OF(anonymous)), LH_TAMPERED); /* with a tag */
     assert_ok(read_altered(AT_TAG, lh_slice_of(zeros, 16)));
+    assert_ok(read_altered(AT_TOKEN, lh_slice_of(zeros, 16)));
     assert_status(read_altered(AT_GRACE, lh_slice_of(zeros, 8)), LH_TAMPERED); /* with a hash */
     assert_ok(read_altered(AT_PREVIOUS, lh_slice_of(zeros, 32)));
     assert_ok(read_altered(AT_USER_EPOCH, lh_slice_of(zeros, 8)));
@@ -184,11 +224,11 @@ static void test_header__values_that_cannot_be_are_not_read(void **state)
 static void test_header__values_that_cannot_be_are_not_written(void **state)
 {
     (void)state;
-    struct lh_session_header bad[8];
-    for (size_t i = 0; i < 8; i++) {
+    struct lh_session_header bad[10];
+    for (size_t i = 0; i < 10; i++) {
         bad[i] = full_header();
     }
-    bad[0].format = 2;
+    bad[0].format = 3;
     bad[1].bucket = 2048;
     bad[2].generation = 0;
     bad[3].dek_id = 0;
@@ -196,13 +236,57 @@ static void test_header__values_that_cannot_be_are_not_written(void **state)
     bad[5].absolute_end_ms = bad[5].created_ms + (uint64_t)LH_TIER_ABSOLUTE_MAX_S * 1000 + 1;
     bad[6].has_user = false;
     bad[7].grace_end_ms = 0;
+    bad[8].format = 1; /* which has no place for a tag */
+    bad[9].format = 0;
     LH_CLEANUP(lh_buf_fini) struct lh_buf bytes = LH_BUF_EMPTY;
-    for (size_t i = 0; i < 8; i++) {
+    for (size_t i = 0; i < 10; i++) {
         assert_status(lh_session_header_write(&bad[i], &bytes), LH_INVALID);
         assert_int_equal(bytes.len, 0);
     }
     bad[5].absolute_end_ms--;
     assert_ok(lh_session_header_write(&bad[5], &bytes));
+}
+
+static void test_header__of_nobody_has_no_token(void **state)
+{
+    (void)state;
+    struct lh_session_header header = full_header();
+    header.has_user = false;
+    header.user_epoch = 0;
+    fill(header.user_tag.bytes, 0, sizeof(header.user_tag.bytes));
+    assert_false(lh_session_header_is_sane(&header));
+    fill(header.token_tag.bytes, 0, sizeof(header.token_tag.bytes));
+    assert_true(lh_session_header_is_sane(&header));
+}
+
+static void test_token_tag__is_what_sha256_of_the_jti_begins_with(void **state)
+{
+    (void)state;
+    struct lh_crypto *crypto;
+    assert_ok(lh_crypto_new(&crypto));
+    struct lh_token_tag tag, other;
+    assert_ok(lh_token_tag_of(crypto, LH_SLICE_LITERAL("abc"), &tag));
+    assert_slice_hex(LH_SLICE_OF(tag.bytes), "ba7816bf8f01cfea414140de5dae2223"); /* FIPS 180-4 */
+    assert_ok(lh_token_tag_of(crypto, LH_SLICE_LITERAL("abd"), &other));
+    assert_memory_not_equal(&tag, &other, sizeof(tag));
+    lh_crypto_free(crypto);
+}
+
+static void test_has_token__compares_every_byte_and_matches_none_with_none(void **state)
+{
+    (void)state;
+    struct lh_session_header header = full_header();
+    struct lh_token_tag tag = header.token_tag;
+    assert_true(lh_session_has_token(&header, &tag));
+    for (size_t bit = 0; bit < 8 * sizeof(tag.bytes); bit++) {
+        tag.bytes[bit / 8] ^= (uint8_t)(1U << (bit % 8));
+        assert_false(lh_session_has_token(&header, &tag));
+        tag.bytes[bit / 8] ^= (uint8_t)(1U << (bit % 8));
+    }
+    fill(header.token_tag.bytes, 0, sizeof(header.token_tag.bytes));
+    assert_false(lh_session_has_token(&header, &tag));
+    fill(tag.bytes, 0, sizeof(tag.bytes));
+    assert_false(lh_session_has_token(&header, &tag));
 }
 
 /* --- Principals ------------------------------------------------------------------------------- */
@@ -342,6 +426,10 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_header__every_field_has_its_place),
+        cmocka_unit_test(test_header__of_format_1_has_no_tag_and_is_read_as_it_lies),
+        cmocka_unit_test(test_header__of_nobody_has_no_token),
+        cmocka_unit_test(test_token_tag__is_what_sha256_of_the_jti_begins_with),
+        cmocka_unit_test(test_has_token__compares_every_byte_and_matches_none_with_none),
         cmocka_unit_test(test_header__is_read_as_it_was_written_with_the_body_behind_it),
         cmocka_unit_test(test_header__shortened_anywhere_is_tampered),
         cmocka_unit_test(test_header__a_newer_format_is_unknown_and_an_older_one_tampered),

@@ -81,6 +81,28 @@ static void test_torture__loading_and_opening_a_session(void **state)
     made_session_fini(&made);
 }
 
+static lh_status give_token(struct fixture *fixture)
+{
+    struct lh_op op = lh_op_idle(0, NULL);
+    LH_CLEANUP(lh_loaded_session_fini) struct lh_loaded_session loaded = LH_LOADED_SESSION_EMPTY;
+    struct lh_session_header header;
+    const struct lh_token_tag tag = {{7}};
+    LH_TRY(lh_vault_inspect(fixture->acts, &op, &made.key, &loaded));
+    LH_TRY(lh_vault_set_token(fixture->acts, &op, fixture->acme, &loaded, &tag, &header));
+    assert_true(lh_session_has_token(&header, &tag));
+    return lh_ok();
+}
+
+static void test_torture__giving_a_session_its_token(void **state)
+{
+    struct fixture *fixture = *state;
+    struct lh_session_spec spec = spec_of_alice();
+    make_session(fixture, fixture->acme, &spec, &made);
+    torture(fixture, give_token);
+    assert_ok(load_one(fixture)); /* what it holds is still there */
+    made_session_fini(&made);
+}
+
 static struct lh_cell *cell; /* of the one test that follows */
 
 static lh_status seal_and_open_one(struct fixture *fixture)
@@ -119,6 +141,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         TORTURE_TEST(test_torture__making_a_session),
         TORTURE_TEST(test_torture__loading_and_opening_a_session),
+        TORTURE_TEST(test_torture__giving_a_session_its_token),
         TORTURE_TEST(test_torture__sealing_and_opening_a_cookie),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
