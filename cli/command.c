@@ -73,10 +73,10 @@ static const struct command command_rows[] = {
      run_token_mint, "make a token and print it",
      "Prints a JWT for --sub that the tenant's own key signs, and how long it is valid: --ttl, at "
      "most the tier's absolute life; an hour if nothing is said. With --sid it belongs to a live "
-     "session of that subject and ends with it. With --service it is for an application at the "
-     "session API. The first token of a tenant makes its key; the public half lies in "
-     "`public/UID/jwks.json`. The token is a credential: with --out it goes to a file that only "
-     "its owner can read."},
+     "session of that subject and ends with it, or with the next token that is minted for it. With "
+     "--service it is for an application at the session API. The first token of a tenant makes its "
+     "key; the public half lies in `public/UID/jwks.json`. The token is a credential: with --out "
+     "it goes to a file that only its owner can read."},
     {"recover", NULL, "", 0, 0, 0, 0, NULL, run_recover,
      "bring sessions back after an unclean boot",
      "To be run after each boot, before or while nginx starts; it does nothing where nothing is to "

@@ -69,8 +69,33 @@ def test_a_stateful_token_ends_with_its_session(start, echo, own_home):
     assert gateway.ask('/both', tenant='acme', session=session, headers=bearer(token)).status == 200
     assert gateway.ask('/both', tenant='acme', session=other, headers=bearer(token)).status == 401
     assert echo.taken()[0].one('X-Session-Ref') == session.reference
+    assert gateway.ask('/', headers=bearer(bystander)).status == 200
     own_home.revoke(session)
     assert gateway.ask('/live', headers=bearer(token)).status == 401
     own_home.run('session', 'revoke', 'acme', '--sub', 'alice', '--yes')
     assert gateway.ask('/', headers=bearer(token)).status == 401
     assert gateway.ask('/', headers=bearer(bystander)).status == 200
+
+
+def test_the_last_token_of_a_session_is_its_only_one(start, echo, own_home):
+    gateway = start(STATELESS, on=own_home)
+    session, other = (own_home.session('acme', sub='alice') for _ in range(2))
+    globex = own_home.session('globex', sub='alice')
+    tokens = [own_home.token(of.tenant, '--sid', of.reference, sub='alice', aud='orders') for of in (session, other, globex)]
+    first = tokens[0]
+    for _ in range(3):
+        assert [gateway.ask('/live', headers=bearer(token)).status for token in tokens] == [200] * 3
+    second = own_home.token('acme', '--sid', session.reference, sub='alice', aud='orders')
+    for _ in range(3):
+        refused = gateway.ask('/live', headers=bearer(first))
+        assert refused.status == 401 and refused.one('WWW-Authenticate') == 'Bearer realm="leasehold"'
+        assert refused.body == gateway.ask('/live', headers=bearer('x')).body
+        assert gateway.ask('/both', tenant='acme', session=session, headers=bearer(first)).status == 401
+        assert gateway.ask('/both', tenant='acme', session=session, headers=bearer(second)).status == 200
+        assert [gateway.ask('/live', headers=bearer(token)).status for token in (second, *tokens[1:])] == [200] * 3
+    assert gateway.ask('/', headers=bearer(first)).status == 200
+    assert gateway.ask('/both', tenant='acme', session=session).status == 200
+    assert 'token_replaced' in gateway.log_text()
+    own_home.run('session', 'rotate', 'acme', session.reference)
+    assert gateway.ask('/live', headers=bearer(second)).status == 200
+    assert gateway.ask('/live', headers=bearer(first)).status == 401

@@ -73,6 +73,20 @@ def test_a_token_of_a_session_names_it_and_ends_with_it(own_home):
     assert say(own_home, 'token', 'mint', 'acme', '--sub', 'alice', *other).code == NOT_SO
 
 
+def test_a_session_stays_what_it_is_when_it_gets_a_token(own_home):
+    session = say_json(own_home, 'session', 'create', 'acme', '--sub', 'alice').document
+    show = ['session', 'show', 'acme', session['reference']]
+    before = say_json(own_home, *show).document
+    for number in (1, 2):
+        mint(own_home, 'acme', '--sub', 'alice', '--sid', session['reference'])
+        after = say_json(own_home, *show).document
+        assert after['generation'] == before['generation'] + number
+        assert {**after, 'generation': 0} == {**before, 'generation': 0}
+    mint(own_home, 'acme', '--sub', 'alice')
+    assert say(own_home, 'token', 'mint', 'acme', '--sub', 'bob', '--sid', session['reference']).code == USAGE
+    assert say_json(own_home, *show).document['generation'] == before['generation'] + 2
+
+
 def test_with_out_the_token_is_in_that_file_alone(own_home, tmp_path):
     path = tmp_path / 'token'
     said = say_json(own_home, 'token', 'mint', 'acme', '--sub', 'alice', '--out', str(path))

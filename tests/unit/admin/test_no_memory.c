@@ -90,10 +90,18 @@ static void test_apply__is_done_or_not_done_without_memory(void **state)
     assert_true(nth > 20);
 }
 
-static void keep_calls(void *context, const struct lh_admin_token *made)
+/* What was handed out: how often, and the tag of the last one. */
+struct handed_out {
+    struct lh_crypto *crypto;
+    int calls;
+    struct lh_token_tag tag;
+};
+
+static void keep_tag(void *context, const struct lh_admin_token *made)
 {
-    (void)made;
-    (*(int *)context)++;
+    struct handed_out *handed_out = context;
+    handed_out->calls++;
+    assert_ok(lh_token_tag_of(handed_out->crypto, made->jti, &handed_out->tag));
 }
 
 static size_t count_signing_keys(struct made_home *made)
@@ -112,16 +120,72 @@ static void test_token_mint__hands_out_one_or_none_without_memory(void **state)
     const struct lh_admin_token_spec spec = {.tenant = S("acme"), .subject = S("alice")};
     size_t nth = 1;
     for (bool goes_on = true; goes_on; nth++) {
-        int calls = 0;
+        struct handed_out handed_out = {.crypto = made->home->crypto};
         failing_alloc_at(nth);
-        lh_status minted = lh_admin_token_mint(made->admin, &spec, keep_calls, &calls);
+        lh_status minted = lh_admin_token_mint(made->admin, &spec, keep_tag, &handed_out);
         goes_on = has_failed(nth);
-        assert_int_equal(calls, lh_is_ok(minted) ? 1 : 0);
+        assert_int_equal(handed_out.calls, lh_is_ok(minted) ? 1 : 0);
         assert_true(count_signing_keys(made) <= 1);
         assert_true(nth < ALLOCATIONS_MAX);
     }
     assert_int_equal(count_signing_keys(made), 1);
     assert_true(nth > 10);
+}
+
+/* Whether that is the token of the session, by its record. */
+static bool is_its_token(struct made_home *made, const struct lh_session_key *key,
+                         const struct lh_token_tag *tag)
+{
+    struct lh_op op = lh_op_idle(0, NULL);
+    LH_CLEANUP(lh_loaded_session_fini) struct lh_loaded_session loaded = LH_LOADED_SESSION_EMPTY;
+    assert_ok(lh_vault_inspect(made->home->vault, &op, key, &loaded));
+    return lh_session_has_token(&loaded.header, tag);
+}
+
+static struct lh_session_key key_of(struct made_home *made, const char *ref)
+{
+    LH_CLEANUP(lh_tenant_fini) struct lh_tenant *tenant = NULL;
+    const struct lh_directory_source *source = lh_registry_source(made->home->registry);
+    assert_ok(source->load_by_name(source->self, S("acme"), &tenant));
+    uint16_t bucket;
+    struct lh_session_key key = {.uid = tenant->uid};
+    assert_ok(lh_session_ref_parse(S(ref), &bucket, &key.lease));
+    key.bucket = bucket;
+    return key;
+}
+
+/* Which is the session's, and stays it unless the act says that another took its place. */
+static void test_token_mint__gives_a_session_what_it_hands_out_without_memory(void **state)
+{
+    struct made_home *made = *state;
+    struct made_session session;
+    assert_ok(make_session(made, "acme", "alice", &session));
+    const struct lh_session_key key = key_of(made, session.ref);
+    const struct lh_admin_token_spec spec = {
+        .tenant = S("acme"), .subject = S("alice"), .ref = S(session.ref)};
+    struct handed_out last = {.crypto = made->home->crypto};
+    assert_ok(lh_admin_token_mint(made->admin, &spec, keep_tag, &last));
+    size_t nth = 1, kept = 0;
+    for (bool goes_on = true; goes_on; nth++) {
+        struct handed_out handed_out = {.crypto = made->home->crypto};
+        failing_alloc_at(nth);
+        lh_status minted = lh_admin_token_mint(made->admin, &spec, keep_tag, &handed_out);
+        goes_on = has_failed(nth);
+        assert_int_equal(handed_out.calls, lh_is_ok(minted) ? 1 : 0);
+        bool is_ended = strstr(lh_admin_why(made->admin), "nobody was given") != NULL;
+        if (lh_is_ok(minted)) {
+            assert_true(is_its_token(made, &key, &handed_out.tag));
+            last = handed_out;
+        } else if (!is_ended) {
+            assert_true(is_its_token(made, &key, &last.tag));
+            kept++;
+        } else {
+            assert_false(is_its_token(made, &key, &last.tag));
+            assert_ok(lh_admin_token_mint(made->admin, &spec, keep_tag, &last));
+        }
+        assert_true(nth < ALLOCATIONS_MAX);
+    }
+    assert_true(nth > 20 && kept > 10);
 }
 
 int main(void)
@@ -131,6 +195,7 @@ int main(void)
         WITH_HOME(test_session_revoke__is_true_to_its_word_without_memory),
         WITH_HOME(test_apply__is_done_or_not_done_without_memory),
         WITH_HOME(test_token_mint__hands_out_one_or_none_without_memory),
+        WITH_HOME(test_token_mint__gives_a_session_what_it_hands_out_without_memory),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -152,6 +152,35 @@ static void test_session_rotate__revives_nothing(void **state)
     assert_int_equal(made_home_logged(made, "audit session_rotated"), 0);
 }
 
+static void demand(struct made_home *made, const char *tenant, const char *ref, uint64_t generation)
+{
+    LH_CLEANUP(lh_tenant_fini) struct lh_tenant *found = NULL;
+    const struct lh_directory_source *source = lh_registry_source(made->home->registry);
+    assert_ok(source->load_by_name(source->self, S(tenant), &found));
+    uint16_t bucket;
+    struct lh_lease_id lease;
+    const struct lh_revocation demand = {.least_generation = generation};
+    LH_CLEANUP(lh_registry_end) struct lh_registry_txn *txn = NULL;
+    assert_ok(lh_session_ref_parse(S(ref), &bucket, &lease));
+    assert_ok(lh_registry_begin(made->home->registry, &txn));
+    assert_ok(lh_registry_put_revocation(txn, &found->uid, &lease, &demand, UINT64_MAX >> 2));
+    assert_ok(lh_registry_commit(txn));
+}
+
+/* A record that was put back does not become the newest by being rotated. */
+static void test_session_rotate__is_judged_by_what_the_registry_demands(void **state)
+{
+    struct made_home *made = *state;
+    struct made_session session;
+    struct given given;
+    assert_ok(make_session(made, "acme", "alice", &session));
+    demand(made, "acme", session.ref, 2);
+    assert_status(rotate(made, "acme", session.ref, NULL, &given), LH_TAMPERED);
+    assert_status(rotate(made, "acme", session.ref, "auditor", &given), LH_TAMPERED);
+    assert_int_equal(revocation_of(made, "acme", session.ref).least_generation, 2);
+    assert_ok(try_cookie(made, "acme", session.value)); /* as it lies in the store */
+}
+
 static void test_session_rotate__needs_an_active_tenant(void **state)
 {
     struct made_home *made = *state;
@@ -172,6 +201,7 @@ int main(void)
         WITH_HOME(test_session_rotate__other_roles_are_another_session_at_once),
         WITH_HOME(test_session_rotate__moves_the_counter_of_its_tenant_alone),
         WITH_HOME(test_session_rotate__revives_nothing),
+        WITH_HOME(test_session_rotate__is_judged_by_what_the_registry_demands),
         WITH_HOME(test_session_rotate__needs_an_active_tenant),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
