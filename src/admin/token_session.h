@@ -16,7 +16,8 @@ LH_MUST_USE lh_status lh_admin_check_token_session(struct lh_admin *admin,
                                                    const struct lh_admin_token_spec *spec,
                                                    uint32_t *out_most_s);
 /*
- * Makes a token the only one of that session; the one before is refused from here on.
+ * Makes a token the only one of that session, once it was checked: a lease has one subject for all
+ * its life. The token before is refused from here on.
  * jti  of the token, which is signed: nothing but handing it out may fail afterwards.
  * Errors: as above, CONFLICT (the session was changed meanwhile), TAMPERED, COUNTERS_DOWN,
  * NO_SPACE, CRYPTO; where store or registry failed at the end the one before may have ended.
