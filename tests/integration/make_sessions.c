@@ -1,6 +1,7 @@
 /*
  * For tests: makes many sessions of one tenant as the command line makes one, each of a user of its
- * own. make_sessions HOME TENANT COUNT SECONDS; SECONDS 0: as long as the tier lets them live.
+ * own or all of one. make_sessions HOME TENANT COUNT SECONDS [SUBJECT]; SECONDS 0: as long as the
+ * tier lets them live.
  * Prints a line "reference cookie end" for each; end in ms of session time.
  */
 #include "base/slice.h"
@@ -27,20 +28,21 @@ static void print_made(void *context, const struct lh_admin_credential *made)
                  LH_SLICE_ARG(made->cookie_value), (unsigned long long)made->absolute_end_ms);
 }
 
-static lh_status make_one(struct lh_admin *admin, const char *tenant, unsigned long number,
-                          uint32_t ttl_s)
+/* argv: as main's. */
+static lh_status make_one(struct lh_admin *admin, int argc, char **argv, unsigned long number)
 {
     char subject[SUBJECT_BYTES];
     (void)snprintf(subject, sizeof(subject), "user%lu", number);
-    const struct lh_admin_session_spec spec = {.tenant = lh_slice_from_text(tenant),
-                                               .subject = lh_slice_from_text(subject),
-                                               .ttl_s = ttl_s};
+    const struct lh_admin_session_spec spec = {.tenant = lh_slice_from_text(argv[2]),
+                                               .subject =
+                                                   lh_slice_from_text(argc > 5 ? argv[5] : subject),
+                                               .ttl_s = (uint32_t)strtoul(argv[4], NULL, 10)};
     return lh_admin_session_create(admin, &spec, print_made, NULL);
 }
 
 int main(int argc, char **argv)
 {
-    if (argc != 5) {
+    if (argc != 5 && argc != 6) {
         return 2;
     }
     static const struct lh_host log = {.log = say_nothing};
@@ -54,7 +56,7 @@ int main(int argc, char **argv)
     lh_status status = lh_admin_new(lh_home_admin_parts(home), &admin);
     unsigned long count = strtoul(argv[3], NULL, 10);
     for (unsigned long i = 0; lh_is_ok(status) && i < count; i++) {
-        status = make_one(admin, argv[2], i, (uint32_t)strtoul(argv[4], NULL, 10));
+        status = make_one(admin, argc, argv, i);
     }
     if (!lh_is_ok(status)) {
         (void)fprintf(stderr, "%s: %s\n", lh_status_name(status), lh_admin_why(admin));

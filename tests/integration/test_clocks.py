@@ -4,16 +4,14 @@ import base64
 import json
 import os
 import random
-import subprocess
 import time
 
 import pytest
 
-from harness import build, http1
+from harness import http1
 from harness.clocks import HOUR_S, Askers, Clocks, Credential
 from harness.gateway import wait_until
 
-MAKE_SESSIONS = os.path.join(build.BUILD, 'tests', 'integration', 'make_sessions')
 # So many in sum, half of them of each tenant; how long they are asked at random moments of a walk.
 SESSIONS = int(os.environ.get('LEASEHOLD_TEST_SESSIONS', '1000'))
 WALK_S = float(os.environ.get('LEASEHOLD_TEST_WALK_S', '4'))
@@ -34,13 +32,8 @@ SERVER = '''
 
 def made_many(home, tenant, count, seconds):
     """Credentials of new sessions, made as the command line makes them and under its clocks."""
-    said = subprocess.run([MAKE_SESSIONS, home.path, tenant, str(count), str(seconds)], capture_output=True,
-                          text=True, check=True, env={**os.environ, **home.environment},
-                          user=home.user if os.geteuid() == 0 else None, timeout=12 * build.PATIENCE_S)
-    made = [line.split() for line in said.stdout.splitlines()]
-    assert len(made) == count, said
     return [Credential(http1.request(headers=[('X-Tenant-ID', tenant), ('Cookie', cookie)]), int(end_ms))
-            for _, cookie, end_ms in made]
+            for _, cookie, end_ms in home.sessions(tenant, count, seconds)]
 
 
 def claims_of(token):

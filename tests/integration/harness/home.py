@@ -6,8 +6,10 @@ import pwd
 import shutil
 import subprocess
 
-from harness.build import CLI, PATIENCE_S
+from harness.build import BUILD, CLI, PATIENCE_S
 from harness.gateway import make_folder
+
+MAKE_SESSIONS = os.path.join(BUILD, 'tests', 'integration', 'make_sessions')
 
 
 class Refused(Exception):
@@ -69,6 +71,16 @@ class Home:
     def session(self, tenant, *arguments, sub='someone'):
         who = () if sub is None else ('--sub', sub)
         return Session(tenant, self.run('session', 'create', tenant, *who, *arguments))
+
+    def sessions(self, tenant, count, seconds=0, sub=None):
+        """Many at once, each of a user of its own or all of one: (reference, cookie, end in ms).
+        seconds: how long they live; 0: as long as the tier lets them."""
+        command = [MAKE_SESSIONS, self.path, tenant, str(count), str(seconds), *(() if sub is None else (sub,))]
+        said = subprocess.run(command, capture_output=True, text=True, check=True, env={**os.environ, **self.environment},
+                              user=self.user if os.geteuid() == 0 else None, timeout=12 * PATIENCE_S)
+        made = [line.split() for line in said.stdout.splitlines()]
+        assert len(made) == count, said
+        return made
 
     def token(self, tenant, *arguments, sub, aud=None):
         """The text of a token that the tenant's own key has signed."""
