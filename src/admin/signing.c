@@ -39,7 +39,7 @@ void lh_admin_describe_signing_key(const struct lh_tenant *tenant, size_t index,
 {
     const struct lh_wrapped_signing_key *key = &tenant->signing_keys[index];
     char kid[LH_SIGNING_KID_MAX_BYTES];
-    size_t kid_len = lh_signing_kid_write(&tenant->uid, key->id, kid);
+    size_t kid_len = lh_signing_kid_write(&tenant->uid, key, kid);
     const struct lh_admin_key view = {
         .kind = LH_SLICE_LITERAL("signing"),
         .tenant = lh_tenant_id_view(&tenant->id),
@@ -57,7 +57,7 @@ void lh_admin_audit_signing_key(struct lh_admin *admin, const struct lh_tenant *
 {
     const struct lh_wrapped_signing_key *key = &tenant->signing_keys[tenant->signing_key_count - 1];
     char kid[LH_SIGNING_KID_MAX_BYTES];
-    size_t kid_len = lh_signing_kid_write(&tenant->uid, key->id, kid);
+    size_t kid_len = lh_signing_kid_write(&tenant->uid, key, kid);
     const struct lh_audit_field fields[] = {{"tenant", lh_tenant_id_view(&tenant->id)},
                                             {"kid", lh_slice_of(kid, kid_len)}};
     lh_admin_audit(admin, LH_AUDIT_signing_key_rotated, fields, 2);

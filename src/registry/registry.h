@@ -204,10 +204,15 @@ LH_MUST_USE lh_status lh_registry_put_signing_key(struct lh_registry_txn *txn,
 LH_MUST_USE lh_status lh_registry_drop_signing_key(struct lh_registry_txn *txn,
                                                    const struct lh_tenant_uid *uid, uint32_t id);
 
-/* The kid of a signing key: the uid's first 8 hex digits, "-", its id. */
-#define LH_SIGNING_KID_MAX_BYTES 19U
+/*
+ * The kid of a signing key: the uid's first 8 hex digits, its id, and 8 hex digits of its public
+ * half. A rotation that was cut off has published a key under an id that the next one gives again:
+ * whoever keeps sets by kid must not take the two for one.
+ */
+#define LH_SIGNING_KID_MAX_BYTES 28U
 /* Writes it. returns: its length. */
-size_t lh_signing_kid_write(const struct lh_tenant_uid *uid, uint32_t id,
+size_t lh_signing_kid_write(const struct lh_tenant_uid *uid,
+                            const struct lh_wrapped_signing_key *key,
                             char out_kid[LH_SIGNING_KID_MAX_BYTES]);
 
 /* Reads a tier. Errors: ABSENT, REGISTRY_DOWN. */

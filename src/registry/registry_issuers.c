@@ -17,12 +17,14 @@
 #define OWN_SKEW_S 5U
 #define OWN_CLAIM  "tenant_id"
 
-size_t lh_signing_kid_write(const struct lh_tenant_uid *uid, uint32_t id,
+size_t lh_signing_kid_write(const struct lh_tenant_uid *uid,
+                            const struct lh_wrapped_signing_key *key,
                             char out_kid[LH_SIGNING_KID_MAX_BYTES])
 {
     char text[LH_SIGNING_KID_MAX_BYTES + 1];
-    int len = snprintf(text, sizeof(text), "%02x%02x%02x%02x-%u", uid->bytes[0], uid->bytes[1],
-                       uid->bytes[2], uid->bytes[3], id);
+    int len = snprintf(text, sizeof(text), "%02x%02x%02x%02x-%u-%02x%02x%02x%02x", uid->bytes[0],
+                       uid->bytes[1], uid->bytes[2], uid->bytes[3], key->id, key->x[0], key->x[1],
+                       key->x[2], key->x[3]);
     memcpy(out_kid, text, (size_t)len);
     return (size_t)len;
 }
@@ -76,7 +78,7 @@ static lh_status fill_own_key(struct lh_tenant *tenant, const struct lh_wrapped_
                               struct lh_verify_key *out_key)
 {
     char kid[LH_SIGNING_KID_MAX_BYTES];
-    size_t kid_len = lh_signing_kid_write(&tenant->uid, key->id, kid);
+    size_t kid_len = lh_signing_kid_write(&tenant->uid, key, kid);
     uint8_t point[2 * LH_SIGNING_COORDINATE_BYTES];
     memcpy(point, key->x, sizeof(key->x));
     memcpy(point + sizeof(key->x), key->y, sizeof(key->y));

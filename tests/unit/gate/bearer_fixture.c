@@ -209,15 +209,16 @@ static void write_claims(struct installation *all, const struct lh_tenant_uid *u
                                 or (token->extra, "")));
 }
 
-static void write_header(const struct installation *all, const struct lh_tenant_uid *uid,
+static void write_header(struct installation *all, const struct lh_tenant_uid *uid,
                          const struct token *token, struct lh_buf *json)
 {
-    char kid[LH_SIGNING_KID_MAX_BYTES];
-    size_t len = lh_signing_kid_write(uid, 1, kid);
-    (void)all;
+    struct lh_tenant *tenant = snapshot_of(all, uid);
+    bool is_own = token->signer == BY_OWN;
+    lh_slice kid = is_own ? tenant->issuers[0].keys[0].kid : LH_SLICE_LITERAL("idp-1");
+    assert_int_equal(tenant->issuers[0].is_own, true);
     assert_ok(lh_buf_add_format(json, "{\"alg\":\"ES256\",\"typ\":\"%s\",\"kid\":\"%.*s\"}",
-                                or (token->typ, "at+jwt"), token->signer == BY_OWN ? (int)len : 5,
-                                token->signer == BY_OWN ? kid : "idp-1"));
+                                or (token->typ, "at+jwt"), LH_SLICE_ARG(kid)));
+    lh_tenant_unref(tenant);
 }
 
 void make_token(struct installation *all, const struct lh_tenant_uid *uid,

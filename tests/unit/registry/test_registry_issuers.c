@@ -217,7 +217,7 @@ static void test_put_signing_key__makes_the_own_issuer_the_first(void **state)
     assert_int_equal(own->keys[0].material.ptr[31], 0x10);
     assert_int_equal(own->keys[0].material.ptr[32], 0x20);
     char kid[LH_SIGNING_KID_MAX_BYTES];
-    size_t kid_len = lh_signing_kid_write(&acme->uid, 2, kid);
+    size_t kid_len = lh_signing_kid_write(&acme->uid, &acme->signing_keys[1], kid);
     assert_true(lh_slice_is_equal(own->keys[1].kid, lh_slice_of(kid, kid_len)));
     assert_false(acme->issuers[1].is_own);
     assert_true(acme->issuers[1].generation == own->generation);
@@ -227,6 +227,20 @@ static void test_put_signing_key__makes_the_own_issuer_the_first(void **state)
     LH_CLEANUP(lh_tenant_fini) struct lh_tenant *after = fixture_load_uid(fixture, 1);
     assert_int_equal(after->issuers[0].key_count, 1);
     assert_true(after->issuers[0].generation > own->generation);
+}
+
+/* The first of two may have been published by a rotation that was killed before its commit. */
+static void test_signing_kid__tells_two_keys_of_one_number_apart(void **state)
+{
+    (void)state;
+    const struct lh_tenant_uid uid = {.bytes = {0xac, 0x3e, 0x00, 0x01}};
+    struct lh_wrapped_signing_key key = {.id = UINT32_MAX, .x = {0xab, 0xcd, 0xef, 0x01}};
+    char first[LH_SIGNING_KID_MAX_BYTES], second[LH_SIGNING_KID_MAX_BYTES];
+    size_t len = lh_signing_kid_write(&uid, &key, first);
+    assert_slice_text(lh_slice_of(first, len), "ac3e0001-4294967295-abcdef01");
+    key.x[3] = 0x02;
+    assert_int_equal(lh_signing_kid_write(&uid, &key, second), len);
+    assert_memory_not_equal(first, second, len);
 }
 
 static void test_put_issuers__nobody_else_is_an_own_issuer(void **state)
@@ -344,6 +358,7 @@ int main(void)
         TEST(test_put_issuers__the_longest_iss_is_one_iss),
         TEST(test_put_issuers__says_which_one_is_wrong),
         TEST(test_put_signing_key__makes_the_own_issuer_the_first),
+        TEST(test_signing_kid__tells_two_keys_of_one_number_apart),
         TEST(test_put_issuers__nobody_else_is_an_own_issuer),
         TEST(test_load__a_row_that_is_none_is_unknown),
         TEST(test_load__signing_keys_out_of_order_are_unknown),
