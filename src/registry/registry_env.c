@@ -101,6 +101,20 @@ lh_status lh_registry_env_open(struct lh_registry *registry, const char *path, b
                                                  : lh_ok();
 }
 
+lh_status lh_registry_env_complete(struct lh_registry *registry)
+{
+    if (registry->tables[LH_TABLE_COUNT - 1] != LH_TABLE_NOT_THERE) {
+        return lh_ok(); /* they are made in their order, in one transaction */
+    }
+    LH_BUG_IF(registry->is_viewed || registry->is_written);
+    /* A view takes a map over that another process has grown. */
+    struct lh_registry_view view;
+    LH_TRY(lh_registry_view_open(registry, &view));
+    lh_registry_view_close(&view);
+    bool is_missing;
+    return open_tables(registry, false, &is_missing);
+}
+
 void lh_registry_env_close(struct lh_registry *registry)
 {
     LH_BUG_IF(registry->is_viewed || registry->is_written);

@@ -96,6 +96,12 @@ struct lh_registry_view {
  */
 LH_MUST_USE lh_status lh_registry_env_open(struct lh_registry *registry, const char *path,
                                            bool may_create);
+/*
+ * Looks again for tables that were not there. A worker of a new version may have begun before any
+ * writer of it opened the home, and would know no issuers as long as it lives.
+ * Errors: REGISTRY_DOWN, NO_MEMORY.
+ */
+LH_MUST_USE lh_status lh_registry_env_complete(struct lh_registry *registry);
 /* Closes the environment; accepts one that was never opened. */
 void lh_registry_env_close(struct lh_registry *registry);
 

@@ -208,6 +208,7 @@ static lh_status try_load(struct lh_registry *registry, const struct tenant_quer
 {
     uint32_t slot;
     uint64_t counter, platform_counter;
+    LH_TRY(lh_registry_env_complete(registry));
     LH_TRY(find_slot(registry, query, &slot));
     LH_TRY(lh_counters_read(registry->counters, LH_COUNTER_PLATFORM_SLOT, &platform_counter));
     LH_TRY(lh_counters_read(registry->counters, slot, &counter));

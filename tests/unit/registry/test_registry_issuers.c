@@ -10,6 +10,9 @@
 #include "registry/issuer_codec.h"
 #include "registry/registry_env.h"
 
+#include <sys/wait.h>
+#include <unistd.h>
+
 #define IDP "https://idp.example"
 
 static int set_up(void **state)
@@ -325,15 +328,75 @@ static void drop_table(struct registry_fixture *fixture, const char *name)
     mdb_env_close(env);
 }
 
+static void drop_later_tables(struct registry_fixture *fixture)
+{
+    registry_fixture_close(fixture);
+    drop_table(fixture, "issuers");
+    drop_table(fixture, "shared_issuers");
+    drop_table(fixture, "signing_keys");
+}
+
+static void wait_for(int fd)
+{
+    char byte;
+    assert_int_equal(read(fd, &byte, 1), 1);
+}
+
+static void tell(int fd)
+{
+    assert_int_equal(write(fd, "x", 1), 1);
+}
+
+/* A worker that was started before any writer has opened the home. Not a test of cmocka's own. */
+static int run_early_worker(struct registry_fixture *fixture, int from_fd, int to_fd)
+{
+    fixture->options.is_read_only = true;
+    registry_fixture_open(fixture);
+    struct lh_tenant *before = fixture_load_uid(fixture, 1);
+    bool has_none = before->issuer_count == 0;
+    lh_tenant_unref(before);
+    tell(to_fd);
+    wait_for(from_fd);
+    struct lh_tenant *after = fixture_load_uid(fixture, 1);
+    bool has_both = after->issuer_count == 2;
+    lh_tenant_unref(after);
+    registry_fixture_close(fixture);
+    return has_none && has_both ? 0 : 1;
+}
+
+static void test_load__a_worker_sees_tables_that_were_made_after_it_began(void **state)
+{
+    struct registry_fixture *fixture = *state;
+    struct made_issuer made;
+    int to_worker[2], to_writer[2], status;
+    make_issuer(&made, IDP);
+    drop_later_tables(fixture);
+    assert_int_equal(pipe(to_worker), 0);
+    assert_int_equal(pipe(to_writer), 0);
+    pid_t worker = fork();
+    assert_true(worker >= 0);
+    if (worker == 0) {
+        _exit(run_early_worker(fixture, to_worker[0], to_writer[1]));
+    }
+    wait_for(to_writer[0]);
+    registry_fixture_open(fixture);
+    put_ok(fixture, 1, &made.issuer, 1);
+    put_key(fixture, 1, 1, 10);
+    tell(to_worker[1]);
+    assert_int_equal(waitpid(worker, &status, 0), worker);
+    assert_true(WIFEXITED(status) && WEXITSTATUS(status) == 0);
+    for (int i = 0; i < 2; i++) {
+        (void)close(to_worker[i]);
+        (void)close(to_writer[i]);
+    }
+}
+
 static void test_open__a_registry_without_later_tables_serves_and_is_completed(void **state)
 {
     struct registry_fixture *fixture = *state;
     struct made_issuer made;
     make_issuer(&made, IDP);
-    registry_fixture_close(fixture);
-    drop_table(fixture, "issuers");
-    drop_table(fixture, "shared_issuers");
-    drop_table(fixture, "signing_keys");
+    drop_later_tables(fixture);
     fixture->options.is_read_only = true;
     registry_fixture_open(fixture);
     assert_ok(load(fixture));
@@ -362,6 +425,7 @@ int main(void)
         TEST(test_put_issuers__nobody_else_is_an_own_issuer),
         TEST(test_load__a_row_that_is_none_is_unknown),
         TEST(test_load__signing_keys_out_of_order_are_unknown),
+        TEST(test_load__a_worker_sees_tables_that_were_made_after_it_began),
         TEST(test_open__a_registry_without_later_tables_serves_and_is_completed),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
