@@ -17,9 +17,14 @@ lh_status lh_call_alloc(const struct lh_gate_call *call, size_t len, void **out_
     return lh_ok();
 }
 
+const struct lh_tenant *lh_call_tenant(const struct lh_gate_call *call)
+{
+    return call->tenant != NULL ? call->tenant : &call->gate->nobody;
+}
+
 const struct lh_tenant_uid *lh_call_uid(const struct lh_gate_call *call)
 {
-    return call->tenant != NULL ? &call->tenant->uid : &call->gate->nobody;
+    return &lh_call_tenant(call)->uid;
 }
 
 static void wake_call(struct lh_op *op)

@@ -14,8 +14,11 @@
 struct lh_gate {
     uint32_t magic;
     struct lh_gate_parts parts;
-    /* Random; stands for tenants that there are not, so that they cost what others cost. */
-    struct lh_tenant_uid nobody;
+    /*
+     * Stands for tenants that there are not, so that they cost what others cost: a random uid, no
+     * issuers, counters that stand. Nobody takes a reference to it.
+     */
+    struct lh_tenant nobody;
     struct lh_siphash_key hash_key; /* of context keys; random */
     struct lh_refusal_log log;
     struct lh_refusal_log limited_log; /* of 429: their floods leave the lines of others alone */
@@ -130,7 +133,9 @@ struct lh_gate_call {
 /* Memory as long-lived as the request. Errors: NO_MEMORY. */
 LH_MUST_USE lh_status lh_call_alloc(const struct lh_gate_call *call, size_t len, void **out_memory);
 
-/* The uid that the request's tenant has, or the one that stands for a tenant that is not. */
+/* The request's tenant, or the one that stands for a tenant that is not. */
+const struct lh_tenant *lh_call_tenant(const struct lh_gate_call *call);
+/* Its uid. */
 const struct lh_tenant_uid *lh_call_uid(const struct lh_gate_call *call);
 
 /* The name of the step that runs. */

@@ -24,7 +24,8 @@ static uint64_t now_ns(const struct lh_gate_call *call)
 /* Whether it may be charged at all; notes that it is. */
 static bool take_charge(struct lh_gate_call *call)
 {
-    if (call->gate == NULL || call->gate->parts.limits == NULL || call->request->is_charged) {
+    if (call->gate == NULL || call->gate->parts.limits == NULL || call->request->is_charged ||
+        call->decision->is_charged) {
         return false;
     }
     call->decision->is_charged = true;

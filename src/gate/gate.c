@@ -139,7 +139,7 @@ static lh_status init_gate(struct lh_gate *gate, const struct lh_gate_parts *par
 {
     gate->magic = GATE_MAGIC;
     gate->parts = *parts;
-    LH_TRY(lh_random(parts->crypto, &gate->nobody, sizeof(gate->nobody)));
+    LH_TRY(lh_random(parts->crypto, &gate->nobody.uid, sizeof(gate->nobody.uid)));
     LH_TRY(lh_random(parts->crypto, &gate->hash_key, sizeof(gate->hash_key)));
     return derive_log_key(gate);
 }
@@ -195,7 +195,9 @@ static enum lh_step_flow restart(struct lh_gate_call *call)
     }
     call->restarts++;
     release(call);
+    bool is_charged = call->decision->is_charged;
     lh_decision_init(call->decision);
+    call->decision->is_charged = is_charged;
     call->now_ms = lh_clock_now_ms(call->gate->parts.clock);
     call->step = STEP_RESTART;
     return LH_STEP_RESTART;

@@ -95,8 +95,11 @@ static lh_status find_by_claim(const struct lh_gate_call *call, lh_slice claim,
     return lh_directory_find_name(directory, &id, call->now_ms, out_tenant);
 }
 
-/* A token that cannot be read, or has no such claim, names nobody. */
-static lh_status claim_token(struct lh_gate_call *call, struct claim *out_claim)
+/*
+ * A token that cannot be read, or has no such claim, names nobody.
+ * out_name  what it says, whether somebody has that name or not.
+ */
+static lh_status claim_token(struct lh_gate_call *call, struct claim *out_claim, lh_slice *out_name)
 {
     struct lh_call_bearer *bearer = &call->bearer;
     if ((call->policy->tenant_from & LH_GATE_TENANT_CLAIM) == 0 || !bearer->is_there ||
@@ -113,6 +116,7 @@ static lh_status claim_token(struct lh_gate_call *call, struct claim *out_claim)
     status = find_by_claim(call, claim, &out_claim->tenant);
     LH_ENSURE(lh_is_ok(status) || status.code == LH_ABSENT, status.code);
     out_claim->is_made = true;
+    *out_name = claim;
     return lh_ok();
 }
 
@@ -150,6 +154,7 @@ struct claims {
     struct claim host;
     struct claim header;
     struct claim token;
+    lh_slice token_name; /* valid with a claim of the token */
 };
 
 static void claims_fini(struct claims *claims)
@@ -163,7 +168,7 @@ static void claims_fini(struct claims *claims)
 static lh_status resolve(struct lh_gate_call *call, const struct lh_tenant_hint *hint,
                          struct claims *claims)
 {
-    LH_TRY(claim_token(call, &claims->token));
+    LH_TRY(claim_token(call, &claims->token, &claims->token_name));
     if (hint->has_subdomain) {
         LH_TRY(claim_name(call, &hint->from_subdomain, &claims->subdomain));
     }
@@ -219,8 +224,10 @@ static lh_slice name_of(const struct lh_tenant_hint *hint, const struct claims *
     if (claims->subdomain.is_made) {
         return lh_tenant_id_view(&hint->from_subdomain);
     }
-    return claims->host.is_made ? lh_hostname_view(&hint->host)
-                                : lh_tenant_id_view(&hint->from_header);
+    if (claims->host.is_made) {
+        return lh_hostname_view(&hint->host);
+    }
+    return claims->header.is_made ? lh_tenant_id_view(&hint->from_header) : claims->token_name;
 }
 
 static void adopt(struct lh_gate_call *call, const struct lh_tenant_hint *hint,
@@ -250,7 +257,7 @@ enum lh_step_flow lh_step_find_tenant(struct lh_gate_call *call)
     if (!lh_is_ok(status)) {
         return lh_call_refuse(call, reason_of_extract(status));
     }
-    LH_CLEANUP(claims_fini) struct claims claims = {.subdomain = {false, NULL}};
+    LH_CLEANUP(claims_fini) struct claims claims = {.token_name = LH_SLICE_EMPTY};
     status = resolve(call, &hint, &claims);
     if (!lh_is_ok(status)) {
         return lh_call_refuse(call, reason_of_registry(status));
