@@ -29,7 +29,7 @@ static void print_mistake(void *context, lh_slice line)
 
 lh_status run_apply(struct run *run)
 {
-    static struct lh_admin_document documents[OPERANDS_MAX + 1];
+    static struct lh_admin_document documents[INPUTS_MAX];
     for (size_t i = 0; i < run->input_count; i++) {
         documents[i] = (struct lh_admin_document){lh_slice_from_text(run->inputs[i].name),
                                                   lh_buf_view(&run->inputs[i].text)};

@@ -21,6 +21,10 @@ enum exit_code {
     EXIT_REFUSED = 4      /* policy, or nobody said yes */
 };
 
+/* Files that policies may name, and with those that the caller may. */
+#define NAMED_FILES_MAX 1024U
+#define INPUTS_MAX      (OPERANDS_MAX + 1U + NAMED_FILES_MAX)
+
 /* A file that the caller named, read before rights were given up. */
 struct input {
     const char *name;
@@ -34,7 +38,7 @@ struct run {
     struct output output;
     const char *home_path;  /* absolute */
     struct lh_admin *admin; /* of commands that need a home */
-    struct input inputs[OPERANDS_MAX + 1];
+    struct input inputs[INPUTS_MAX];
     size_t input_count;
     int out_fd;        /* of --out; -1: none */
     char why[1024];    /* what is wrong, if the command fails by itself */

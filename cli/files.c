@@ -60,23 +60,56 @@ static lh_status read_all(struct run *run, const char *name, int fd, struct lh_b
     }
 }
 
+/* What it takes to read the files that a policy names. */
+struct naming {
+    struct run *run;
+    size_t most; /* inputs with them */
+    lh_status status;
+};
+
+static bool is_known(const struct run *run, lh_slice path)
+{
+    bool is_found = false;
+    for (size_t i = 0; i < run->input_count && !is_found; i++) {
+        is_found = lh_slice_is_equal(lh_slice_from_text(run->inputs[i].name), path);
+    }
+    return is_found;
+}
+
+/*
+ * Opens what a policy names. A policy may have been written by somebody who may do less than its
+ * reader: nothing but plain files, for a pipe would be waited for and a device would answer.
+ * returns: -1 if it cannot be.
+ */
+static int open_named(const char *name)
+{
+    int fd = open(name, O_RDONLY | O_NONBLOCK | O_NOCTTY | O_CLOEXEC);
+    struct stat found;
+    if (fd >= 0 && (fstat(fd, &found) != 0 || !S_ISREG(found.st_mode))) {
+        (void)close(fd);
+        return -1;
+    }
+    return fd;
+}
+
 /* A file that a policy names, if it can be read; who applies it says where it was named. */
 static void add_named(void *context, lh_slice path)
 {
-    struct run *run = context;
-    for (size_t i = 0; i < run->input_count; i++) {
-        if (lh_slice_is_equal(lh_slice_from_text(run->inputs[i].name), path)) {
-            return;
-        }
+    struct naming *naming = context;
+    struct run *run = naming->run;
+    if (is_known(run, path)) {
+        return;
     }
-    if (run->input_count == OPERANDS_MAX + 1) {
+    if (run->input_count == naming->most) {
+        naming->status =
+            run_fail(run, LH_TOO_LARGE, "policies name more than %u files", NAMED_FILES_MAX);
         return;
     }
     struct input input = {.text = lh_buf_bounded(INPUT_MAX_BYTES), .path = LH_BUF_EMPTY};
     bool is_named =
         lh_is_ok(lh_buf_add(&input.path, path)) && lh_is_ok(lh_buf_terminate(&input.path));
     input.name = (const char *)input.path.ptr;
-    LH_CLEANUP(close_fd) int fd = is_named ? open(input.name, O_RDONLY | O_CLOEXEC) : -1;
+    LH_CLEANUP(close_fd) int fd = is_named ? open_named(input.name) : -1;
     if (fd >= 0 && lh_is_ok(read_all(run, input.name, fd, &input.text))) {
         run->inputs[run->input_count++] = input;
         return;
@@ -89,10 +122,12 @@ static void add_named(void *context, lh_slice path)
 static lh_status add_named_files(struct run *run)
 {
     size_t count = run->input_count;
+    struct naming naming = {run, count + NAMED_FILES_MAX, lh_ok()};
     for (size_t i = 0; i < count; i++) {
         const struct lh_admin_document document = {lh_slice_from_text(run->inputs[i].name),
                                                    lh_buf_view(&run->inputs[i].text)};
-        LH_TRY(lh_admin_policy_files(&document, add_named, run));
+        LH_TRY(lh_admin_policy_files(&document, add_named, &naming));
+        LH_TRY(naming.status);
     }
     return lh_ok();
 }

@@ -9,6 +9,8 @@
 #define NGX_HTTP_LEASEHOLD_COLD_BUDGET_MS  250
 
 
+static ngx_int_t ngx_http_leasehold_check_merged(ngx_conf_t *cf,
+    ngx_http_leasehold_loc_conf_t *conf);
 static ngx_http_leasehold_policy_t *ngx_http_leasehold_build_policy(ngx_conf_t *cf,
     ngx_http_leasehold_loc_conf_t *conf);
 
@@ -65,6 +67,31 @@ ngx_http_leasehold_create_loc_conf(ngx_conf_t *cf)
 }
 
 
+/* What only the directives of a location together can say. */
+static ngx_int_t
+ngx_http_leasehold_check_merged(ngx_conf_t *cf, ngx_http_leasehold_loc_conf_t *conf)
+{
+    if (!conf->scrub) {
+        ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
+                           "\"leasehold_scrub off\" where leasehold is %s: a client could name "
+                           "its own tenant to the upstream",
+                           conf->mode == LH_GATE_ON ? "on" : "optional");
+        return NGX_ERROR;
+    }
+
+    if ((conf->tenant_from & LH_GATE_TENANT_CLAIM)
+        && !(conf->credentials & LH_GATE_CREDENTIAL_BEARER))
+    {
+        ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
+                           "\"leasehold_tenant_from claim\" where leasehold_credential takes no "
+                           "bearer token: no claim is read there");
+        return NGX_ERROR;
+    }
+
+    return NGX_OK;
+}
+
+
 char *
 ngx_http_leasehold_merge_loc_conf(ngx_conf_t *cf, void *parent, void *child)
 {
@@ -107,11 +134,7 @@ ngx_http_leasehold_merge_loc_conf(ngx_conf_t *cf, void *parent, void *child)
     ngx_conf_merge_uint_value(conf->cache_control, prev->cache_control,
                               NGX_HTTP_LEASEHOLD_CACHE_CONTROL_PRIVATE);
 
-    if (!conf->scrub && conf->mode != LH_GATE_OFF) {
-        ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
-                           "\"leasehold_scrub off\" where leasehold is %s: a client could name "
-                           "its own tenant to the upstream",
-                           conf->mode == LH_GATE_ON ? "on" : "optional");
+    if (conf->mode != LH_GATE_OFF && ngx_http_leasehold_check_merged(cf, conf) != NGX_OK) {
         return NGX_CONF_ERROR;
     }
 

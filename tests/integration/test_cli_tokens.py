@@ -1,6 +1,7 @@
 """Tokens on the command line: what is minted verifies by the published keys, with a library of others."""
 import base64
 import json
+import os
 import stat
 from pathlib import Path
 
@@ -163,6 +164,28 @@ def test_keys_of_issuers_are_read_where_the_policy_names_them(own_home, tmp_path
     said = say(own_home, 'apply', str(policy))
     assert said.code == REFUSED and f'{policy}:4:7:' in said.why and '"acme"' in said.why, said
     assert say_json(own_home, 'tenant', 'show', 'globex').document['issuers'] == []
+
+
+@pytest.mark.parametrize('make', [os.mkfifo, os.mkdir, lambda path: os.symlink('/dev/zero', path)])
+def test_only_plain_files_are_read_where_a_policy_names_them(own_home, tmp_path, make):
+    policy, keys = tmp_path / 'acme.yaml', tmp_path / 'idp.json'
+    policy.write_text(POLICY.format('idp.json'))
+    make(keys)
+    said = say(own_home, 'apply', str(policy))
+    assert said.code == USAGE and f'{policy}:5:20: {keys} cannot be read' in said.err, said
+
+
+def test_a_policy_may_name_many_files_and_not_any_number(own_home, tmp_path):
+    policy, keys = tmp_path / 'acme.yaml', tmp_path / 'idp.json'
+    keys.write_text('{"keys":[%s]}' % JWK)
+    one = '  t{0:04}:\n    issuers:\n      https://idp.example/{0}:\n        jwks_file: {0}.json\n'
+    for count, code in ((300, 0), (1025, REFUSED)):
+        for number in range(count):
+            (tmp_path / f'{number}.json').exists() or os.link(keys, tmp_path / f'{number}.json')
+        policy.write_text('tenants:\n' + ''.join(one.format(number) for number in range(count)))
+        said = say(own_home, 'apply', str(policy), '--dry-run')
+        assert said.code == code, said
+    assert 'more than 1024 files' in said.why
 
 
 def test_a_private_key_in_a_set_is_refused_and_not_repeated(own_home, tmp_path):

@@ -62,6 +62,8 @@ def listing(folder):
     ('leasehold_scrub maybe;', 'invalid value'),
     ('leasehold on; leasehold_scrub off;', 'could name its own tenant'),
     ('leasehold optional; leasehold_scrub off;', 'could name its own tenant'),
+    ('leasehold on; leasehold_tenant_from claim;', 'takes no bearer token'),
+    ('leasehold optional; leasehold_tenant_from claim host; leasehold_credential cookie;', 'takes no bearer token'),
     ('leasehold_passes_authorization on;', 'unknown directive'),
 ])
 def test_a_bad_value_is_an_error_with_its_place(configure, directive, text):

@@ -29,7 +29,7 @@ static enum lh_reason ask_by_claim(struct installation *all, const char *tenant)
     return reason;
 }
 
-/* Were all that nobody has one budget, whoever has spent it could ask which names are somebody's. */
+/* Were all that nobody has one budget, who has spent it could ask which names are somebody's. */
 static void test_bearer__a_claim_that_nobody_has_counts_like_a_tenants(void **state)
 {
     struct installation *all = *state;
