@@ -1,0 +1,58 @@
+"""The figures as Markdown, as docs/performance.md has them: medians of the rounds."""
+import statistics
+
+import forms
+import tokens
+
+
+def print_forms(rows):
+    """rows: (sessions or None, form)."""
+    has_sessions = any(sessions for sessions, _ in rows)
+    front = '| form | sessions ' if has_sessions else '| form '
+    print(f'\n{front}| requests/s | ratio to bare | CPU µs per request | above bare | client p99 µs |')
+    print('|---|---|---|---|---|---|---|' if has_sessions else '|---|---|---|---|---|---|')
+    for sessions, form in rows:
+        base = form.base or form
+        ratio = statistics.median(rate / of_base for rate, of_base in zip(form.rates, base.rates))
+        cost = statistics.median(form.costs)
+        above = '' if form is base else f'{cost - statistics.median(base.costs):+.1f}'
+        front = f'| {form.name} | {sessions:,} ' if has_sessions else f'| {form.name} '
+        print(f'{front}| {statistics.median(form.rates):,.0f} | {ratio:.2f} | {cost:.1f} | {above} '
+              f'| {statistics.median(form.latencies):,.0f} |')
+
+
+def growth(fields):
+    """What a request costs over the largest home, in what it costs over the smallest: medians of rounds."""
+    small, large = (field.form(forms.LOOKED_UP) for field in (fields[0], fields[-1]))
+    return statistics.median(more / less for more, less in zip(large.costs, small.costs))
+
+
+def print_decisions(fields):
+    print('\n| decision, cookie from LMDB | p50 µs | p99 µs | p99.9 µs |')
+    print('|---|---|---|---|')
+    for field in fields:
+        print(f'| {field.sessions:,} sessions | ' + ' | '.join(str(time) for time in field.times.values()) + ' |')
+    if len(fields) > 1:
+        print(f'\nCPU per request, {fields[-1].sessions:,} sessions to {fields[0].sessions:,}: '
+              f'{growth(fields):.2f}')
+
+
+def print_signatures(field, raw):
+    """What verifying adds to a remembered token, beside what OpenSSL alone takes."""
+    print('\n| signature | OpenSSL alone, CPU µs | verified, above remembered | ratio |')
+    print('|---|---|---|---|')
+    kept = field.form(forms.TOKEN_KEPT)
+    for algorithm in tokens.ALGORITHMS:
+        alone = raw.costs[algorithm]
+        above = [cost - less for cost, less in zip(field.form(forms.verified(algorithm)).costs, kept.costs)]
+        ratio = statistics.median(ours / least for ours, least in zip(above, alone))
+        print(f'| {algorithm} | {statistics.median(alone):.1f} | {statistics.median(above):.1f} | {ratio:.2f} |')
+
+
+def print_all(fields, raw):
+    print(f'\n{len(fields[0].forms[0].rates)} interleaved rounds, medians')
+    print_forms([(field.sessions, form) for field in fields for form in field.forms])
+    print_decisions(fields)
+    print(f'\nBearer tokens of {tokens.TOKEN_BYTES} bytes:')
+    print_forms([(None, form) for form in fields[0].token_forms])
+    print_signatures(fields[0], raw)
