@@ -37,7 +37,7 @@ def awake(is_wanted):
         yield
 
 
-def run_rounds(fields, raw, options):
+def run_rounds(fields, signatures, options):
     measured = [form for field in fields for form in field.forms + field.token_forms]
     for form in measured:
         form.measure(options.seconds + 3, options.load_cpu, keep=False)
@@ -45,7 +45,7 @@ def run_rounds(fields, raw, options):
         say(f'round {number + 1} of {options.rounds}')
         for form in measured:
             form.measure(options.seconds, options.load_cpu)
-        raw.measure()
+        signatures.measure()
 
 
 def prepare_fields(options, folder, ports, upstream):
@@ -62,22 +62,23 @@ def prepare_fields(options, folder, ports, upstream):
     return fields
 
 
-def measure(options, folder, raw):
+def measure(options, folder):
     """Everything, with nothing left running."""
     ports = iter(range(options.port, options.port + 40))
     upstream = gateways.start_upstream(folder, next(ports), options.load_cpu)
     fields = []
     try:
         fields = prepare_fields(options, folder, ports, upstream)
+        signatures = forms.Signatures(options, fields[0])
         with awake(options.awake):
-            run_rounds(fields, raw, options)
+            run_rounds(fields, signatures, options)
             for field in fields:
                 field.time_decisions(options, next(ports))
     finally:
         for field in fields:
             field.starter.stop()
         upstream.stop()
-    return fields
+    return fields, signatures
 
 
 def parse():
@@ -103,13 +104,14 @@ def complete(options):
     return options
 
 
-def write_figures(path, fields, raw):
+def write_figures(path, fields, signatures):
     results = [{'sessions': field.sessions, 'decision_us': field.times,
                 'forms': {form.name: {'rps': form.rates, 'cpu_us': form.costs} for form in field.forms},
                 'token_forms': {form.name: {'rps': form.rates, 'cpu_us': form.costs} for form in field.token_forms}}
                for field in fields]
     with open(path, 'w', encoding='utf-8') as file:
-        json.dump({'at': time.strftime('%Y-%m-%d'), 'results': results, 'openssl_us': raw.costs}, file, indent=1)
+        json.dump({'at': time.strftime('%Y-%m-%d'), 'results': results, 'openssl_us': signatures.alone,
+                   'decision_us': {'remembered': signatures.remembered, 'verified': signatures.decided}}, file, indent=1)
 
 
 def main():
@@ -118,17 +120,16 @@ def main():
     folder = tempfile.mkdtemp(prefix='leasehold-bench-', dir=os.environ.get('BENCH_DIR', '/var/tmp'))
     os.chmod(folder, 0o755)
     began = time.monotonic()
-    raw = forms.RawVerify(options.build, options.gate_cpu)
     try:
-        fields = measure(options, folder, raw)
+        fields, signatures = measure(options, folder)
     finally:
         shutil.rmtree(folder, ignore_errors=True)
     if options.awake:
         print('\ncores kept awake')
-    tables.print_all(fields, raw)
+    tables.print_all(fields, signatures)
     say(f'\ntook {time.monotonic() - began:.0f} s')
     if options.json:
-        write_figures(options.json, fields, raw)
+        write_figures(options.json, fields, signatures)
 
 
 if __name__ == '__main__':

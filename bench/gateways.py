@@ -9,6 +9,7 @@ import urllib.request
 
 import tokens
 
+
 MAIN = '''{modules}
 {user}
 worker_processes 1;

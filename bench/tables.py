@@ -37,22 +37,26 @@ def print_decisions(fields):
               f'{growth(fields):.2f}')
 
 
-def print_signatures(field, raw):
-    """What verifying adds to a remembered token, beside what OpenSSL alone takes."""
-    print('\n| signature | OpenSSL alone, CPU µs | verified, above remembered | ratio |')
-    print('|---|---|---|---|')
+def print_signatures(field, signatures):
+    """What verifying adds to a token that is remembered, beside what OpenSSL alone takes."""
+    print('\n| signature | OpenSSL alone, CPU µs | decision, remembered | decision, verified | above | ratio '
+          '| request above |')
+    print('|---|---|---|---|---|---|---|')
     kept = field.form(forms.TOKEN_KEPT)
     for algorithm in tokens.ALGORITHMS:
-        alone = raw.costs[algorithm]
-        above = [cost - less for cost, less in zip(field.form(forms.verified(algorithm)).costs, kept.costs)]
-        ratio = statistics.median(ours / least for ours, least in zip(above, alone))
-        print(f'| {algorithm} | {statistics.median(alone):.1f} | {statistics.median(above):.1f} | {ratio:.2f} |')
+        rounds = list(zip(signatures.alone[algorithm], signatures.remembered[algorithm], signatures.decided[algorithm],
+                          field.form(forms.verified(algorithm)).costs, kept.costs))
+        columns = [[alone, least, most, most - least] for alone, least, most, _, _ in rounds]
+        figures = ' | '.join(f'{statistics.median(column):.1f}' for column in zip(*columns))
+        ratio = statistics.median((most - least) / alone for alone, least, most, _, _ in rounds)
+        request = statistics.median(more - less for _, _, _, more, less in rounds)
+        print(f'| {algorithm} | {figures} | {ratio:.2f} | {request:.1f} |')
 
 
-def print_all(fields, raw):
+def print_all(fields, signatures):
     print(f'\n{len(fields[0].forms[0].rates)} interleaved rounds, medians')
     print_forms([(field.sessions, form) for field in fields for form in field.forms])
     print_decisions(fields)
     print(f'\nBearer tokens of {tokens.TOKEN_BYTES} bytes:')
     print_forms([(None, form) for form in fields[0].token_forms])
-    print_signatures(fields[0], raw)
+    print_signatures(fields[0], signatures)

@@ -72,6 +72,8 @@ class Issuer:
 
     def __init__(self, folder):
         self.folder = folder
+        # Dates are whole seconds, and one from before the tenant was made would be none of his.
+        time.sleep(1)
         self.keys = {algorithm: Key(algorithm) for algorithm in ALGORITHMS}
         for algorithm, key in self.keys.items():
             tokens = [key.mint(number) for number in range(COUNT)]
