@@ -237,7 +237,7 @@ struct lh_gate_watch {
     bool is_own_token; /* of the tenant's own issuer */
     bool has_tag;      /* the session must have the token: this is its tag */
     uint8_t token_tag[16];
-    uint8_t user_tag[16];
+    lh_slice subject;   /* of the token; in the request's memory */
     uint64_t epochs[3]; /* of the token: platform, tenant, user */
     uint64_t issued_ms;
     uint64_t skew_ms;

@@ -51,9 +51,7 @@ struct lh_call_bearer {
     const struct lh_raw_token *raw;        /* in request memory; NULL: not read yet */
     const struct lh_verified_token *token; /* NULL until verified; request memory, or a cache's */
     bool is_kept;                          /* token lies in request memory */
-    struct lh_user_tag user_tag;           /* of its subject; valid with has_user_tag */
-    bool has_user_tag;
-    struct lh_token_tag tag; /* that its session has; valid with has_tag */
+    struct lh_token_tag tag;               /* that its session has; valid with has_tag */
     bool has_tag;
 };
 
@@ -227,8 +225,6 @@ LH_MUST_USE lh_status lh_call_name_session(struct lh_gate_call *call);
 LH_MUST_USE lh_status lh_call_read_raw_token(struct lh_gate_call *call);
 /* Makes the principal of a verified token the call's. */
 void lh_call_adopt_token(struct lh_gate_call *call);
-/* The tag of the token's subject, made once. Errors: CRYPTO. */
-LH_MUST_USE lh_status lh_call_token_user(struct lh_gate_call *call);
 /* lh_call_name_session for a token that speaks for itself. Errors: NO_MEMORY. */
 LH_MUST_USE lh_status lh_call_name_token(struct lh_gate_call *call);
 /* Whether scope is among the space-separated scopes. */
@@ -247,6 +243,14 @@ LH_MUST_USE lh_status lh_call_context(struct lh_gate_call *call, lh_slice *out_t
 LH_MUST_USE lh_status lh_gate_read_facts(struct lh_gate *gate, const struct lh_tenant *tenant,
                                          const struct lh_session_header *header,
                                          struct lh_session_facts *out_facts);
+
+/*
+ * The present epochs that count for a token of this subject. His tag costs a MAC, so it is made
+ * only where the tenant's snapshot says that users have epochs. Errors: REGISTRY_DOWN, CRYPTO.
+ */
+LH_MUST_USE lh_status lh_gate_read_token_epochs(struct lh_gate *gate,
+                                                const struct lh_tenant *tenant, lh_slice subject,
+                                                struct lh_token_epochs *out_epochs);
 
 /* --- The steps, in the order of the table ----------------------------------------------------- */
 

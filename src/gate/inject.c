@@ -125,7 +125,7 @@ static void watch_token(const struct lh_gate_call *call, struct lh_gate_watch *w
     watch->is_own_token = token->is_own;
     watch->has_tag = call->bearer.has_tag;
     memcpy(watch->token_tag, call->bearer.tag.bytes, sizeof(watch->token_tag));
-    memcpy(watch->user_tag, call->bearer.user_tag.bytes, sizeof(watch->user_tag));
+    watch->subject = call->decision->subject; /* the session's too, where there is one */
     watch->epochs[0] = token->epochs.platform;
     watch->epochs[1] = token->epochs.tenant;
     watch->epochs[2] = token->epochs.user;

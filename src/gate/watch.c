@@ -45,13 +45,8 @@ static lh_status judge_token(struct lh_gate *gate, const struct lh_tenant *tenan
         .issued_ms = watch->issued_ms,
         .skew_ms = watch->skew_ms,
     };
-    struct lh_token_epochs present = {.platform = tenant->platform_epoch, .tenant = tenant->epoch};
-    struct lh_user_tag user_tag;
-    memcpy(user_tag.bytes, watch->user_tag, sizeof(user_tag.bytes));
-    if (tenant->has_user_epochs) {
-        LH_TRY(lh_registry_read_user_epoch(gate->parts.registry, &tenant->uid, &user_tag,
-                                           &present.user));
-    }
+    struct lh_token_epochs present;
+    LH_TRY(lh_gate_read_token_epochs(gate, tenant, watch->subject, &present));
     LH_ENSURE(!lh_token_is_logged_out(&token, &present), LH_REVOKED);
     return lh_ok();
 }
