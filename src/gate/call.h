@@ -9,6 +9,7 @@
 #include "gate/refusal_log.h"
 #include "registry/registry.h"
 #include "session/session_cache.h"
+#include "token/http_signature.h"
 #include "token/token.h"
 
 struct lh_gate {
@@ -21,6 +22,7 @@ struct lh_gate {
     struct lh_tenant nobody;
     struct lh_siphash_key hash_key; /* of context keys; random */
     struct lh_refusal_log log;
+    struct lh_buf signature_base; /* of the signature that is being verified; kept for the next */
     struct lh_refusal_log limited_log; /* of 429: their floods leave the lines of others alone */
     struct lh_gate_call *idle; /* owned: calls that are over, with their buffers, for the next */
     size_t idle_count;
@@ -53,6 +55,14 @@ struct lh_call_bearer {
     bool is_kept;                          /* token lies in request memory */
     struct lh_token_tag tag;               /* that its session has; valid with has_tag */
     bool has_tag;
+};
+
+/* The request signature of a request. */
+struct lh_call_signature {
+    bool is_there;                       /* a header of one is */
+    enum lh_reason fault;                /* OK, or why it proves nothing whoever signed it */
+    struct lh_raw_http_signature *raw;   /* in request memory; valid without a fault */
+    const struct lh_signature_key *key;  /* of the tenant; NULL until it holds and is claimed */
 };
 
 /* Ends every cache key: no subject and no reference has it in it. */
@@ -104,7 +114,8 @@ struct lh_gate_call {
     /* read_credential, verify_credential */
     struct lh_call_cookies cookies;
     struct lh_call_bearer bearer;
-    bool is_sessionless; /* a token speaks for itself: no session is looked for */
+    struct lh_call_signature signature;
+    bool is_sessionless; /* a token or signature speaks for itself: no session is looked for */
     lh_slice credential; /* the cookie's value */
     bool has_credential; /* a cookie is there */
     struct lh_raw_handle raw;
@@ -169,6 +180,13 @@ bool lh_call_may_be_anonymous(const struct lh_gate_call *call);
 /* Ends the call with a pass as anonymous. reason: ANONYMOUS or ANONYMOUS_STALE. */
 enum lh_step_flow lh_call_pass_anonymous(struct lh_gate_call *call, enum lh_reason reason);
 
+/* What a 401 of a place that takes these credentials asks for. credentials: bits of a policy. */
+void lh_decision_challenge(struct lh_decision *decision, unsigned credentials);
+
+/* The time until here counts against the budget; waiting for a key has one of its own. returns:
+   false when the budget is used up. */
+bool lh_call_begin_opening(struct lh_gate_call *call);
+
 /* Adds a header to the request upstream. name: of static storage. */
 void lh_call_inject(struct lh_gate_call *call, lh_slice name, lh_slice value);
 /* Adds a header to the answer. name: of static storage. */
@@ -227,6 +245,10 @@ LH_MUST_USE lh_status lh_call_read_raw_token(struct lh_gate_call *call);
 void lh_call_adopt_token(struct lh_gate_call *call);
 /* lh_call_name_session for a token that speaks for itself. Errors: NO_MEMORY. */
 LH_MUST_USE lh_status lh_call_name_token(struct lh_gate_call *call);
+/* Makes the principal of the signature's key the call's. */
+void lh_call_adopt_key(struct lh_gate_call *call);
+/* lh_call_name_session for the key of a signature. Errors: NO_MEMORY. */
+LH_MUST_USE lh_status lh_call_name_key(struct lh_gate_call *call);
 /* Whether scope is among the space-separated scopes. */
 bool lh_scope_has(lh_slice scopes, lh_slice scope);
 
@@ -258,10 +280,14 @@ LH_MUST_USE lh_status lh_gate_read_token_epochs(struct lh_gate *gate,
 enum lh_step_flow lh_step_admit(struct lh_gate_call *call);
 /* Whether a bearer token is there, and its form; nothing is verified. */
 enum lh_step_flow lh_step_read_bearer(struct lh_gate_call *call);
+/* Whether a request signature is there, and what it says; nothing is verified. */
+enum lh_step_flow lh_step_read_signature(struct lh_gate_call *call);
 /* Which tenant host, X-Tenant-ID and token name; all that are present must agree. */
 enum lh_step_flow lh_step_find_tenant(struct lh_gate_call *call);
 /* The tenant's cookie, or none; a token; or nothing at all. */
 enum lh_step_flow lh_step_read_credential(struct lh_gate_call *call);
+/* Whether the signature is of a key of the tenant's, and used for the first time. */
+enum lh_step_flow lh_step_verify_signature(struct lh_gate_call *call);
 /* Whether the token is the tenant's, for this place, and not ended by a logout. */
 enum lh_step_flow lh_step_verify_bearer(struct lh_gate_call *call);
 /* Whether the cookie is the tenant's: from the session cache, or by its MAC. */
