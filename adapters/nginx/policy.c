@@ -27,6 +27,7 @@ ngx_http_leasehold_create_main_conf(ngx_conf_t *cf)
 
     lmcf->request_id_index = NGX_ERROR;
     lmcf->zone_size = NGX_CONF_UNSET_SIZE;
+    lmcf->nonces_size = NGX_CONF_UNSET_SIZE;
 
     return lmcf;
 }
@@ -98,6 +99,8 @@ ngx_http_leasehold_merge_loc_conf(ngx_conf_t *cf, void *parent, void *child)
     ngx_http_leasehold_loc_conf_t  *prev = parent;
     ngx_http_leasehold_loc_conf_t  *conf = child;
 
+    ngx_http_leasehold_main_conf_t  *lmcf;
+
     /* values that one directive sets together are inherited together */
     if (conf->tenant_from == NGX_CONF_UNSET_UINT) {
         conf->base_domains = prev->base_domains;
@@ -136,6 +139,11 @@ ngx_http_leasehold_merge_loc_conf(ngx_conf_t *cf, void *parent, void *child)
 
     if (conf->mode != LH_GATE_OFF && ngx_http_leasehold_check_merged(cf, conf) != NGX_OK) {
         return NGX_CONF_ERROR;
+    }
+
+    if (conf->mode != LH_GATE_OFF && (conf->credentials & LH_GATE_CREDENTIAL_SIGNATURE)) {
+        lmcf = ngx_http_conf_get_module_main_conf(cf, ngx_http_leasehold_module);
+        lmcf->takes_signatures = 1;
     }
 
     conf->policy = prev->policy && !conf->has_directives

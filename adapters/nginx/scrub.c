@@ -59,11 +59,7 @@ ngx_http_leasehold_is_managed(ngx_table_elt_t *element)
 static ngx_uint_t
 ngx_http_leasehold_is_ours(ngx_table_elt_t *element)
 {
-    enum lh_header_kind  kind;
-
-    kind = ngx_http_leasehold_kind(element);
-
-    return kind == LH_HEADER_COOKIE || kind == LH_HEADER_AUTHORIZATION || lh_gate_is_managed(kind);
+    return ngx_http_leasehold_is_written(ngx_http_leasehold_kind(element));
 }
 
 
@@ -193,6 +189,10 @@ ngx_http_leasehold_note(ngx_http_leasehold_record_t *record)
     ngx_uint_t  i, count;
 
     count = ngx_min(record->taken_count, LH_REQUEST_HEADERS_MAX);
+
+    for (i = 0; i < record->taken_count; i++) {
+        record->signature_count += record->taken[i].kind == LH_HEADER_SIGNATURE;
+    }
 
     record->request.has_too_many_headers = record->taken_count > count;
     record->request.header_count = count;
@@ -446,18 +446,45 @@ ngx_http_leasehold_fill(ngx_http_request_t *r, ngx_table_elt_t *element, lh_slic
 }
 
 
+/* Appends the client's headers of signatures. returns: how many elements there are now. */
+static ngx_uint_t
+ngx_http_leasehold_add_signatures(ngx_http_leasehold_record_t *record, ngx_table_elt_t *elements,
+    ngx_uint_t count)
+{
+    ngx_uint_t  i;
+
+    for (i = 0; i < record->taken_count; i++) {
+        if (record->taken[i].kind == LH_HEADER_SIGNATURE) {
+            elements[count++] = *record->taken[i].element;
+        }
+    }
+
+    return count;
+}
+
+
 static ngx_int_t
 ngx_http_leasehold_inject(ngx_http_leasehold_visit_t *visit, struct lh_decision *decision)
 {
     size_t               i;
     lh_slice             name;
     ngx_uint_t           count;
-    ngx_table_elt_t      elements[NGX_HTTP_LEASEHOLD_EXTRA_MAX], *authorization, *first;
+    ngx_table_elt_t      some[NGX_HTTP_LEASEHOLD_EXTRA_MAX], *elements, *authorization, *first;
     ngx_http_request_t  *r;
 
     r = visit->request;
+    elements = some;
     count = 0;
     first = NULL;
+
+    if (visit->record->signature_count && !decision->is_signature_cut) {
+        elements = ngx_palloc(r->pool, (NGX_HTTP_LEASEHOLD_EXTRA_MAX
+                                        + visit->record->signature_count)
+                                       * sizeof(ngx_table_elt_t));
+        if (elements == NULL) {
+            return NGX_ERROR;
+        }
+    }
 
     if (decision->has_cookie) {
         name = ngx_http_leasehold_slice(ngx_http_leasehold_cookie_name);
@@ -470,6 +497,10 @@ ngx_http_leasehold_inject(ngx_http_leasehold_visit_t *visit, struct lh_decision 
                     ? NULL : ngx_http_leasehold_authorization(visit->record);
     if (authorization) {
         elements[count++] = *authorization;
+    }
+
+    if (elements != some) {
+        count = ngx_http_leasehold_add_signatures(visit->record, elements, count);
     }
 
     /* what modules look at, as long-lived as the request, whichever list has a copy */
