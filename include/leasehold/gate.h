@@ -201,10 +201,12 @@ struct lh_request {
     X(TOKEN_SESSION, token_session, 401, "token belongs to no session, or to another user's")      \
     X(TOKEN_REPLACED, token_replaced, 401, "token is not the one of its session, or no more")      \
     X(CREDENTIAL_CONFLICT, credential_conflict, 401, "two credentials are not of one session")     \
-    X(SIGNATURE_MALFORMED, signature_malformed, 401, "signature is malformed, or of a form that is refused") \
+    X(SIGNATURE_MALFORMED, signature_malformed, 401,                                               \
+      "signature is malformed, or of a form that is refused")                                      \
     X(SIGNATURE_KEY, signature_key, 401, "signature is of no key of the tenant")                   \
     X(SIGNATURE_COVERAGE, signature_coverage, 401, "signature does not cover or say what it must") \
-    X(SIGNATURE_ALGORITHM, signature_algorithm, 401, "signature names another algorithm than its key has") \
+    X(SIGNATURE_ALGORITHM, signature_algorithm, 401,                                               \
+      "signature names another algorithm than its key has")                                        \
     X(SIGNATURE_EXPIRED, signature_expired, 401, "signature has expired")                          \
     X(SIGNATURE_EARLY, signature_early, 401, "signature is not valid yet")                         \
     X(SIGNATURE_INVALID, signature_invalid, 401, "signature does not hold")                        \

@@ -46,8 +46,8 @@ static bool has_proved_nothing(const struct lh_gate_call *call, enum lh_reason r
 {
     unsigned http_status = lh_reason_http_status(reason);
     return (http_status == 400 || http_status == 401) && call->header == NULL &&
-           call->bearer.token == NULL && call->signature.key == NULL && reason != LH_REASON_SESSION_EXPIRED &&
-           call->policy->mode != LH_GATE_OFF;
+           call->bearer.token == NULL && call->signature.key == NULL &&
+           reason != LH_REASON_SESSION_EXPIRED && call->policy->mode != LH_GATE_OFF;
 }
 
 enum lh_reason lh_call_charge_refusal(struct lh_gate_call *call, enum lh_reason reason)

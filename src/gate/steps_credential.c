@@ -50,8 +50,7 @@ enum lh_step_flow lh_step_read_credential(struct lh_gate_call *call)
         return lh_call_refuse(call, status.code == LH_DUPLICATE ? LH_REASON_COOKIE_DUPLICATE
                                                                 : LH_REASON_COOKIE_CONFLICT);
     }
-    bool has_any =
-        call->has_credential || call->bearer.is_there || call->signature.is_there;
+    bool has_any = call->has_credential || call->bearer.is_there || call->signature.is_there;
     return has_any ? LH_STEP_NEXT : go_without(call);
 }
 

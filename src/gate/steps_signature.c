@@ -60,8 +60,7 @@ enum lh_step_flow lh_step_read_signature(struct lh_gate_call *call)
         !has_signature_header(call->request)) {
         return LH_STEP_NEXT;
     }
-    return lh_is_ok(note_signature(call)) ? LH_STEP_NEXT
-                                          : lh_call_refuse(call, LH_REASON_INTERNAL);
+    return lh_is_ok(note_signature(call)) ? LH_STEP_NEXT : lh_call_refuse(call, LH_REASON_INTERNAL);
 }
 
 /* --- Keys ------------------------------------------------------------------------------------- */
@@ -85,10 +84,8 @@ static lh_status open_secret(struct lh_gate_call *call, const struct lh_signatur
     const struct lh_datakey *datakey;
     LH_ENSURE(lh_call_begin_opening(call), LH_TIMEOUT);
     lh_call_arm(call, call->cold_deadline_ms);
-    LH_TRY(
-        lh_datakey_cache_get(parts->datakeys, &call->op, call->tenant, key->dek_id, &datakey));
-    LH_TRY(
-        lh_shared_secret_open(parts->crypto, datakey, &call->tenant->uid, key, &ready->mac));
+    LH_TRY(lh_datakey_cache_get(parts->datakeys, &call->op, call->tenant, key->dek_id, &datakey));
+    LH_TRY(lh_shared_secret_open(parts->crypto, datakey, &call->tenant->uid, key, &ready->mac));
     ready->key.mac = ready->mac;
     return lh_ok();
 }
@@ -160,8 +157,8 @@ static enum lh_reason reason_of_verify(lh_status status)
 static lh_status verify_under(struct lh_gate_call *call, const struct lh_http_signature_key *key,
                               struct lh_verified_http_signature *out_verified)
 {
-    static const struct lh_http_signature_rules rules = {
-        .life_max_s = LH_HTTP_SIGNATURE_LIFE_MAX_S, .skew_s = LH_HTTP_SIGNATURE_SKEW_MAX_S};
+    static const struct lh_http_signature_rules rules = {.life_max_s = LH_HTTP_SIGNATURE_LIFE_MAX_S,
+                                                         .skew_s = LH_HTTP_SIGNATURE_SKEW_MAX_S};
     const struct lh_signed_request request = signed_request(call->request);
     const struct lh_http_signature_check check = {.request = &request,
                                                   .rules = &rules,
@@ -209,8 +206,7 @@ static lh_status claim(const struct lh_gate_call *call,
 {
     const struct lh_tenant_uid *uid = &call->tenant->uid;
     struct lh_claimed_nonce *claimed = call->request->claimed;
-    if (claimed->is_set &&
-        lh_slice_is_equal(LH_SLICE_OF(claimed->uid), lh_tenant_uid_view(uid))) {
+    if (claimed->is_set && lh_slice_is_equal(LH_SLICE_OF(claimed->uid), lh_tenant_uid_view(uid))) {
         return lh_ok();
     }
     LH_ENSURE(call->gate->parts.nonces != NULL, LH_NONCES_DOWN);
@@ -277,9 +273,9 @@ static enum lh_reason fault_of(const struct lh_gate_call *call)
 
 static enum lh_step_flow verify(struct lh_gate_call *call)
 {
-    const struct lh_signature_key *key = lh_signature_keys_find(
-        call->tenant->signature_keys, call->tenant->signature_key_count,
-        call->signature.raw->key_id, call->now_ms);
+    const struct lh_signature_key *key =
+        lh_signature_keys_find(call->tenant->signature_keys, call->tenant->signature_key_count,
+                               call->signature.raw->key_id, call->now_ms);
     if (key == NULL) {
         return lh_call_refuse(call, LH_REASON_SIGNATURE_KEY);
     }
@@ -289,8 +285,7 @@ static enum lh_step_flow verify(struct lh_gate_call *call)
         return LH_STEP_WAIT;
     }
     call->op = lh_op_idle(0, NULL);
-    enum lh_reason reason =
-        lh_is_ok(status) ? judge(call, key, &ready.key) : reason_of_key(status);
+    enum lh_reason reason = lh_is_ok(status) ? judge(call, key, &ready.key) : reason_of_key(status);
     return reason == LH_REASON_OK ? LH_STEP_NEXT : lh_call_refuse(call, reason);
 }
 
