@@ -12,7 +12,7 @@
  *   record.c      what is remembered of a request
  *   handler.c     when a request is decided, and waiting for it
  *   scrub.c       request headers: what is taken away and what is put in, with header_list.c,
- *                 connection_headers.c and header_variables.c
+ *                 header_names.c, connection_headers.c and header_variables.c
  *   answer.c      refusals
  *   filter.c      answer headers
  *   variables.c   $leasehold_...
@@ -229,6 +229,11 @@ ngx_int_t ngx_http_leasehold_own_headers(ngx_http_request_t *r);
 /* Makes the request's headers what the verdict says. */
 ngx_int_t ngx_http_leasehold_apply(ngx_http_leasehold_visit_t *visit,
     ngx_http_leasehold_verdict_t *verdict);
+
+/* header_names.c */
+/* Makes a header to be put into a request. name: of static storage. NGX_ERROR: no memory. */
+ngx_int_t ngx_http_leasehold_fill(ngx_http_request_t *r, ngx_table_elt_t *element, lh_slice name,
+    lh_slice value);
 
 /* header_variables.c */
 /* Finds the $http_... whose headers each location writes anew. NGX_ERROR: no memory. */

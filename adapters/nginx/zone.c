@@ -15,7 +15,7 @@ static ngx_int_t ngx_http_leasehold_init_nonces(ngx_shm_zone_t *zone, void *befo
 
 static ngx_int_t
 ngx_http_leasehold_add(ngx_conf_t *cf, ngx_str_t *name, size_t size, ngx_shm_zone_init_pt init,
-    void *data)
+    ngx_http_leasehold_main_conf_t *lmcf)
 {
     ngx_shm_zone_t  *zone;
 
@@ -25,7 +25,7 @@ ngx_http_leasehold_add(ngx_conf_t *cf, ngx_str_t *name, size_t size, ngx_shm_zon
     }
 
     zone->init = init;
-    zone->data = data;
+    zone->data = lmcf;
 
     return NGX_OK;
 }

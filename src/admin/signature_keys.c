@@ -131,7 +131,7 @@ static lh_status read_public_key(struct making *making)
     return lh_ok();
 }
 
-/* A point that the gate would not take is refused here, where somebody can do something about it. */
+/* A point that the gate would not take is refused here, where it can still be mended. */
 static lh_status check_public_key(struct making *making)
 {
     struct lh_public_key *key = NULL;

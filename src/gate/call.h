@@ -59,10 +59,10 @@ struct lh_call_bearer {
 
 /* The request signature of a request. */
 struct lh_call_signature {
-    bool is_there;                       /* a header of one is */
-    enum lh_reason fault;                /* OK, or why it proves nothing whoever signed it */
-    struct lh_raw_http_signature *raw;   /* in request memory; valid without a fault */
-    const struct lh_signature_key *key;  /* of the tenant; NULL until it holds and is claimed */
+    bool is_there;                      /* a header of one is */
+    enum lh_reason fault;               /* OK, or why it proves nothing whoever signed it */
+    struct lh_raw_http_signature *raw;  /* in request memory; valid without a fault */
+    const struct lh_signature_key *key; /* of the tenant; NULL until it holds and is claimed */
 };
 
 /* Ends every cache key: no subject and no reference has it in it. */

@@ -5,8 +5,8 @@
  *
  * Claims: iss "leasehold" (the kid names the node), tenant, uid, sub, ref, scope, mode, aud (text
  * or list), iat, exp. Where a token speaks for itself there is no ref but the token's jti, and the
- * issuer (idp) if it is not the tenant's own: what its sub means is the issuer's. For a service that
- * signs its requests it is the id of its key.
+ * issuer (idp) if it is not the tenant's own: what its sub means is the issuer's. For a service
+ * that signs its requests it is the id of its key.
  */
 #include "gate/call.h"
 

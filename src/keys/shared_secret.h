@@ -12,7 +12,7 @@
 #define LH_SHARED_SECRET_SEALED_MAX_BYTES (LH_SEALED_OVERHEAD_BYTES + LH_SIGNATURE_SECRET_MAX_BYTES)
 
 /*
- * Unwraps a DEK for shared secrets alone, on a thread that may wait: where no cache of data keys is.
+ * Unwraps a DEK for shared secrets alone, on a thread that may wait, where there is no cache.
  * dek      of the tenant.
  * out_key  of it only dek_id and secret are set; to be wiped.
  * Errors: as lh_keys_unwrap; ABSENT (it is destroyed), CRYPTO, NO_MEMORY.
