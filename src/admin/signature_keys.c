@@ -16,7 +16,8 @@
 /* "sig-" and 80 random bits in base32. */
 #define MADE_ID_PREFIX       "sig-"
 #define MADE_ID_PREFIX_BYTES (sizeof(MADE_ID_PREFIX) - 1)
-#define MADE_ID_BYTES        (MADE_ID_PREFIX_BYTES + LH_BASE32_TEXT_LEN(LH_SIGNATURE_KEY_ID_RANDOM_BYTES))
+#define RANDOM_BYTES         LH_SIGNATURE_KEY_ID_RANDOM_BYTES
+#define MADE_ID_BYTES        (MADE_ID_PREFIX_BYTES + LH_BASE32_TEXT_LEN(RANDOM_BYTES))
 #define SECRET_BYTES         LH_SIGNATURE_SECRET_MIN_BYTES
 /* SubjectPublicKeyInfo of an Ed25519 key (RFC 8410 §4): always these bytes, then the key. */
 #define SPKI_PREFIX_BYTES 12U
@@ -54,7 +55,7 @@ static lh_status read_algorithm(struct making *making)
 
 static lh_status make_id(struct making *making)
 {
-    uint8_t bytes[LH_SIGNATURE_KEY_ID_RANDOM_BYTES];
+    uint8_t bytes[RANDOM_BYTES];
     LH_TRY(lh_random(making->admin->parts.crypto, bytes, sizeof(bytes)));
     memcpy(making->made_id, MADE_ID_PREFIX, MADE_ID_PREFIX_BYTES);
     lh_base32_write(LH_SLICE_OF(bytes), making->made_id + MADE_ID_PREFIX_BYTES);
