@@ -13,7 +13,6 @@ import tempfile
 
 import bench
 import gateways
-import homes
 
 ROOT = bench.ROOT
 LIMIT_PER_S = 200
@@ -25,12 +24,12 @@ FLOOD_CONNECTIONS = LIMIT_PER_S * TIMES * (PAUSE_MS + 1) // 1000
 QUIET_CONNECTIONS = 16
 
 
-class Home(homes.Home):
+class Home(bench.Home):
     """A home with a second tenant, whose rate is limited."""
 
     def __init__(self, build, folder, user):
         super().__init__(build, folder, user, SESSIONS)
-        self.run('tenant', 'add', 'globex', '--tier', 'free')
+        self.run('leasehold', '--home', self.path, 'tenant', 'add', 'globex', '--tier', 'free')
         self.noisy = os.path.join(folder, 'cookies-noisy')
         command = [os.path.join(build, 'bench', 'fill_sessions'), self.path, 'globex', '100']
         with open(self.noisy, 'w', encoding='ascii') as file:
@@ -41,9 +40,9 @@ class Load:
     """wrk at a steady pace, as one tenant."""
 
     def __init__(self, port, tenant, cookies, connections, seconds, cpu):
-        environment = {**os.environ, 'LH_CREDENTIALS': cookies, 'LH_TENANT': tenant, 'LH_PAUSE_MS': str(PAUSE_MS)}
+        environment = {**os.environ, 'LH_COOKIES': cookies, 'LH_TENANT': tenant, 'LH_PAUSE_MS': str(PAUSE_MS)}
         command = ['taskset', '-c', cpu, 'wrk', '-t1', f'-c{connections}', f'-d{seconds}s', '-s',
-                   os.path.join(ROOT, 'bench', 'credentials.lua'), f'http://127.0.0.1:{port}/']
+                   os.path.join(ROOT, 'bench', 'cookies.lua'), f'http://127.0.0.1:{port}/']
         self.process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True, env=environment)
 
     def end(self):

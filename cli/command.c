@@ -6,15 +6,12 @@
 #include "base/banned.h"
 
 #define SESSION_CREATE_OPTIONS                                                                     \
-    (OPT(sub) | OPT(role) | OPT(scope) | OPT(group) | OPT(ttl) | OPT(state) | OPT(out))
+    (OPT(sub) | OPT(role) | OPT(scope) | OPT(group) | OPT(ttl) | OPT(state) | OPT(sealed) |        \
+     OPT(out))
 
 #define TOKEN_MINT_OPTIONS                                                                         \
     (OPT(sub) | OPT(role) | OPT(scope) | OPT(group) | OPT(ttl) | OPT(sid) | OPT(service) |         \
      OPT(audience) | OPT(out))
-
-#define KEY_ADD_OPTIONS                                                                            \
-    (OPT(id) | OPT(algorithm) | OPT(public_key) | OPT(sub) | OPT(role) | OPT(scope) | OPT(ttl) |   \
-     OPT(out))
 
 static const struct command command_rows[] = {
     {"init", NULL, "", 0, 0, OPT(user), 0, NULL, run_init, "make a home",
@@ -51,9 +48,14 @@ static const struct command command_rows[] = {
      run_session_create, "make a session and print its cookie",
      "Prints the cookie as name=value and the session's reference. Without --sub the session is "
      "anonymous. The cookie is a credential: with --out it goes to a file that only its owner can "
-     "read."},
+     "read. With --sealed the cookie holds the session, for places with `leasehold_cookie sealed`: "
+     "it has no state, lies in no store, is in no list and counts for no quota, and ends at its "
+     "idle time from now, whether it is used or not, or at its absolute end. Keep its reference: "
+     "nobody can look it up."},
     {"session", "list", "TENANT", 1, 1, OPT(sub), NEEDS_HOME | NEEDS_SESSIONS, NULL,
-     run_session_list, "list sessions", "Lists the sessions of a tenant, or of one user of it."},
+     run_session_list, "list sessions",
+     "Lists the sessions of a tenant, or of one user of it; those that are sealed into their "
+     "cookies nobody can list."},
     {"session", "show", "TENANT REF", 2, 2, 0, NEEDS_HOME | NEEDS_SESSIONS, NULL, run_session_show,
      "show one session", ""},
     {"session", "rotate", "TENANT REF", 2, 2, OPT(role) | OPT(scope) | OPT(out),
@@ -61,25 +63,16 @@ static const struct command command_rows[] = {
      "Prints the new cookie. The old one passes until the new one is first used, 10 seconds at "
      "most. With --role or --scope the session gets these roles or scopes in place of those that "
      "it has; it is then a new session with a reference of its own, and the old one ends at once."},
-    {"session", "revoke", "TENANT [REF]", 1, 2, OPT(sub) | OPT(all), NEEDS_HOME | NEEDS_SESSIONS,
-     "These sessions of tenant \"%s\" will end for good.", run_session_revoke, "end sessions",
+    {"session", "revoke", "TENANT [REF]", 1, 2, OPT(sub) | OPT(all) | OPT(sealed),
+     NEEDS_HOME | NEEDS_SESSIONS, "These sessions of tenant \"%s\" will end for good.",
+     run_session_revoke, "end sessions",
      "Ends one session by its reference, all of a user with --sub, or all of the tenant with "
-     "--all. When the command returns, no worker accepts them any more."},
+     "--all. When the command returns, no worker accepts them any more. Those that are sealed into "
+     "their cookies end too with --sub and --all, and one of them, by its reference, with "
+     "--sealed: "
+     "the reference is then taken as it is, for no store knows it."},
     {"key", "list", "[TENANT]", 0, 1, 0, NEEDS_HOME, NULL, run_key_list, "list keys",
      "Lists numbers and lives of keys, never the keys."},
-    {"key", "add", "TENANT", 1, 1, KEY_ADD_OPTIONS, NEEDS_HOME, NULL, run_key_add,
-     "give a service of a tenant a key for its requests",
-     "The service signs its requests under this key (RFC 9421), and passes where "
-     "leasehold_credential has \"signature\". With --algorithm ed25519 the key is the service's "
-     "own "
-     "and --public-key its public half. With --algorithm hmac-sha256 a secret is made and printed, "
-     "in base64, this one time; with --out it goes to a file that only its owner can read. The key "
-     "speaks for --sub (else for its own id), with the roles and scopes that are named here, and "
-     "without --ttl until it is removed. Workers know it at once."},
-    {"key", "remove", "TENANT KEY", 2, 2, 0, NEEDS_HOME,
-     "Requests of tenant \"%s\" that are signed under this key will be refused.", run_key_remove,
-     "take a key of request signatures away",
-     "When the command returns, no worker accepts its signatures any more."},
     {"key", "rotate", "[TENANT]", 0, 1, OPT(all) | OPT(node) | OPT(signing), NEEDS_HOME, NULL,
      run_key_rotate, "make new keys",
      "Makes a new data key for a tenant, for every tenant with --all, or a new key for signing "

@@ -10,7 +10,8 @@
 #include "base/banned.h"
 
 #define SESSION_FIELDS 16U
-#define COOKIE_BYTES   512U
+/* Name and value are 4,096 bytes at most. */
+#define COOKIE_BYTES 4097U
 
 /* --- create ----------------------------------------------------------------------------------- */
 
@@ -72,6 +73,7 @@ lh_status run_session_create(struct run *run)
         .roles = option_values(arguments, OPTION_role),
         .scopes = option_values(arguments, OPTION_scope),
         .groups = option_values(arguments, OPTION_group),
+        .is_sealed = has_option(arguments, OPTION_sealed),
     };
     LH_TRY(read_ttl(run, &spec.ttl_s));
     if (has_option(arguments, OPTION_state)) {
@@ -193,7 +195,9 @@ lh_status run_session_revoke(struct run *run)
         print_revoked(run, "all sessions", LH_SLICE_EMPTY);
         return lh_ok();
     }
-    LH_TRY(lh_admin_session_revoke(run->admin, tenant, ref));
+    LH_TRY(has_option(arguments, OPTION_sealed)
+               ? lh_admin_session_revoke_sealed(run->admin, tenant, ref)
+               : lh_admin_session_revoke(run->admin, tenant, ref));
     print_revoked(run, "session", ref);
     return lh_ok();
 }

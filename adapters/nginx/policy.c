@@ -11,8 +11,6 @@
 
 static ngx_int_t ngx_http_leasehold_check_merged(ngx_conf_t *cf,
     ngx_http_leasehold_loc_conf_t *conf);
-static void ngx_http_leasehold_note_signatures(ngx_conf_t *cf,
-    ngx_http_leasehold_loc_conf_t *conf);
 static ngx_http_leasehold_policy_t *ngx_http_leasehold_build_policy(ngx_conf_t *cf,
     ngx_http_leasehold_loc_conf_t *conf);
 
@@ -29,7 +27,6 @@ ngx_http_leasehold_create_main_conf(ngx_conf_t *cf)
 
     lmcf->request_id_index = NGX_ERROR;
     lmcf->zone_size = NGX_CONF_UNSET_SIZE;
-    lmcf->nonces_size = NGX_CONF_UNSET_SIZE;
 
     return lmcf;
 }
@@ -49,6 +46,7 @@ ngx_http_leasehold_create_loc_conf(ngx_conf_t *cf)
     conf->tenant_from = NGX_CONF_UNSET_UINT;
     conf->base_domains = NGX_CONF_UNSET_PTR;
     conf->credentials = NGX_CONF_UNSET_UINT;
+    conf->cookie = NGX_CONF_UNSET_UINT;
     conf->token_mode = NGX_CONF_UNSET_UINT;
     conf->pass_authorization = NGX_CONF_UNSET;
     conf->state = NGX_CONF_UNSET_UINT;
@@ -118,6 +116,7 @@ ngx_http_leasehold_merge_loc_conf(ngx_conf_t *cf, void *parent, void *child)
     ngx_conf_merge_uint_value(conf->mode, prev->mode, LH_GATE_OFF);
     ngx_conf_merge_uint_value(conf->tenant_from, prev->tenant_from, LH_GATE_TENANT_HOST);
     ngx_conf_merge_uint_value(conf->credentials, prev->credentials, LH_GATE_CREDENTIAL_COOKIE);
+    ngx_conf_merge_uint_value(conf->cookie, prev->cookie, LH_GATE_COOKIE_HANDLE);
     ngx_conf_merge_uint_value(conf->token_mode, prev->token_mode, LH_GATE_TOKEN_STATEFUL);
     ngx_conf_merge_value(conf->pass_authorization, prev->pass_authorization, 0);
     ngx_conf_merge_uint_value(conf->state, prev->state, LH_GATE_STATE_CLAIMS);
@@ -141,25 +140,10 @@ ngx_http_leasehold_merge_loc_conf(ngx_conf_t *cf, void *parent, void *child)
         return NGX_CONF_ERROR;
     }
 
-    ngx_http_leasehold_note_signatures(cf, conf);
-
     conf->policy = prev->policy && !conf->has_directives
                    ? prev->policy : ngx_http_leasehold_build_policy(cf, conf);
 
     return conf->policy ? NGX_CONF_OK : NGX_CONF_ERROR;
-}
-
-
-/* What takes signatures needs memory for their nonces; see the end of the configuration. */
-static void
-ngx_http_leasehold_note_signatures(ngx_conf_t *cf, ngx_http_leasehold_loc_conf_t *conf)
-{
-    ngx_http_leasehold_main_conf_t  *lmcf;
-
-    if (conf->mode != LH_GATE_OFF && (conf->credentials & LH_GATE_CREDENTIAL_SIGNATURE)) {
-        lmcf = ngx_http_conf_get_module_main_conf(cf, ngx_http_leasehold_module);
-        lmcf->takes_signatures = 1;
-    }
 }
 
 
@@ -203,6 +187,7 @@ ngx_http_leasehold_build_policy(ngx_conf_t *cf, ngx_http_leasehold_loc_conf_t *c
     policy->gate.preflight = ngx_http_leasehold_list(conf->preflight);
     policy->gate.is_stale_passed = conf->optional_stale == NGX_HTTP_LEASEHOLD_STALE_PASS;
     policy->gate.credentials = (unsigned) conf->credentials;
+    policy->gate.cookie = (enum lh_gate_cookie) conf->cookie;
     policy->gate.token_mode = (enum lh_gate_token_mode) conf->token_mode;
     policy->gate.passes_authorization = conf->pass_authorization != 0;
     policy->gate.signin = ngx_http_leasehold_slice(conf->signin);

@@ -58,6 +58,10 @@ LH_MUST_USE lh_status lh_admin_announce_evicted(struct lh_admin *admin,
 void lh_admin_audit_session(struct lh_admin *admin, enum lh_audit_event event,
                             const struct lh_tenant *tenant, uint32_t bucket,
                             const struct lh_lease_id *lease);
+/* Calls each once with a cookie of that value. */
+void lh_admin_hand_out_value(const struct lh_tenant *tenant, lh_slice value,
+                             const struct lh_session_header *header, lh_admin_credential_fn each,
+                             void *context);
 /* Writes the cookie and calls each once. Errors: CRYPTO, NO_MEMORY. */
 LH_MUST_USE lh_status lh_admin_hand_out(struct lh_admin *admin, const struct lh_tenant *tenant,
                                         const struct lh_handle *handle,

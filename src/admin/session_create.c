@@ -3,6 +3,7 @@
  * that was asked for; nothing of it is kept or logged.
  */
 #include "admin/session_access.h"
+#include "admin/session_sealed.h"
 
 #include "codec/json.h"
 
@@ -112,25 +113,32 @@ lh_status lh_admin_announce_evicted(struct lh_admin *admin, const struct lh_tena
                           "tell the workers of evicted sessions");
 }
 
-lh_status lh_admin_hand_out(struct lh_admin *admin, const struct lh_tenant *tenant,
-                            const struct lh_handle *handle, const struct lh_session_header *header,
-                            lh_admin_credential_fn each, void *context)
+void lh_admin_hand_out_value(const struct lh_tenant *tenant, lh_slice value,
+                             const struct lh_session_header *header, lh_admin_credential_fn each,
+                             void *context)
 {
     char name[LH_COOKIE_SUFFIXED_NAME_BYTES];
-    char value[LH_HANDLE_TEXT_BYTES];
     struct lh_session_ref ref;
     lh_cookie_suffixed_name(&tenant->uid, name);
-    LH_TRY(lh_admin_check(admin, lh_handle_write(admin->parts.cell, handle, value),
-                          "write the cookie"));
     lh_session_ref_write(header->bucket, &header->lease, &ref);
     const struct lh_admin_credential made = {
         .cookie_name = LH_SLICE_OF(name),
-        .cookie_value = LH_SLICE_OF(value),
+        .cookie_value = value,
         .ref = lh_slice_of(ref.text, ref.len),
         .absolute_end_ms = header->absolute_end_ms,
         .idle_s = header->idle_s,
     };
     each(context, &made);
+}
+
+lh_status lh_admin_hand_out(struct lh_admin *admin, const struct lh_tenant *tenant,
+                            const struct lh_handle *handle, const struct lh_session_header *header,
+                            lh_admin_credential_fn each, void *context)
+{
+    char value[LH_HANDLE_TEXT_BYTES];
+    LH_TRY(lh_admin_check(admin, lh_handle_write(admin->parts.cell, handle, value),
+                          "write the cookie"));
+    lh_admin_hand_out_value(tenant, LH_SLICE_OF(value), header, each, context);
     lh_wipe(value, sizeof(value));
     return lh_ok();
 }
@@ -148,20 +156,14 @@ static lh_status sync_store(struct lh_admin *admin)
     return lh_ok();
 }
 
-lh_status lh_admin_session_create(struct lh_admin *admin, const struct lh_admin_session_spec *wish,
-                                  lh_admin_credential_fn each, void *context)
+static lh_status create_stored(struct lh_admin *admin, const struct lh_tenant *tenant,
+                               const struct lh_session_spec *spec, lh_admin_credential_fn each,
+                               void *context)
 {
-    lh_admin_enter(admin);
-    LH_CLEANUP(lh_tenant_fini) struct lh_tenant *tenant = NULL;
-    LH_TRY(lh_admin_need_store(admin));
-    LH_TRY(lh_admin_find_active(admin, wish->tenant, &tenant));
-    LH_CLEANUP(lh_buf_fini) struct lh_buf state = lh_buf_bounded(LH_STORE_RECORD_MAX_BYTES);
-    struct lh_session_spec spec = {.absolute_s = 0};
-    LH_TRY(fill_spec(admin, tenant, wish, &spec, &state));
     LH_CLEANUP(lh_handle_fini) struct lh_handle handle;
     struct lh_session_header header;
     struct lh_store_evicted evicted = {.count = 0};
-    lh_status made = lh_admin_make_session(admin, tenant, &spec, &handle, &header, &evicted);
+    lh_status made = lh_admin_make_session(admin, tenant, spec, &handle, &header, &evicted);
     if (made.code == LH_LIMITED) {
         return lh_admin_fail(admin, LH_LIMITED,
                              "the tenant has as many sessions as tier \"%.*s\" allows, and an "
@@ -173,4 +175,21 @@ lh_status lh_admin_session_create(struct lh_admin *admin, const struct lh_admin_
     LH_TRY(sync_store(admin));
     lh_admin_audit_session(admin, LH_AUDIT_session_created, tenant, header.bucket, &header.lease);
     return lh_admin_hand_out(admin, tenant, &handle, &header, each, context);
+}
+
+lh_status lh_admin_session_create(struct lh_admin *admin, const struct lh_admin_session_spec *wish,
+                                  lh_admin_credential_fn each, void *context)
+{
+    lh_admin_enter(admin);
+    LH_CLEANUP(lh_tenant_fini) struct lh_tenant *tenant = NULL;
+    LH_TRY(lh_admin_need_store(admin));
+    LH_TRY(lh_admin_find_active(admin, wish->tenant, &tenant));
+    if (wish->is_sealed && wish->state.len > 0) {
+        return lh_admin_fail(admin, LH_INVALID, "a sealed session has no state");
+    }
+    LH_CLEANUP(lh_buf_fini) struct lh_buf state = lh_buf_bounded(LH_STORE_RECORD_MAX_BYTES);
+    struct lh_session_spec spec = {.absolute_s = 0};
+    LH_TRY(fill_spec(admin, tenant, wish, &spec, &state));
+    return wish->is_sealed ? lh_admin_create_sealed(admin, tenant, &spec, each, context)
+                           : create_stored(admin, tenant, &spec, each, context);
 }

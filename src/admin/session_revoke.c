@@ -30,25 +30,36 @@ static lh_status check_tombstone(struct lh_admin *admin, lh_status status)
 
 /* --- One -------------------------------------------------------------------------------------- */
 
+/* What is revoked. */
+struct target {
+    struct lh_session_key key;
+    uint64_t end_ms;
+    bool may_be_sealed; /* that the store does not have it proves nothing */
+    bool is_in_store;
+};
+
 /*
  * When the session ends anyway. A session that cannot be read is revoked all the same.
  * Errors: ABSENT.
  */
-static lh_status find_end(struct lh_admin *admin, const struct lh_session_key *key,
-                          uint64_t *out_end_ms)
+static lh_status find_end(struct lh_admin *admin, struct target *target)
 {
-    *out_end_ms = longest_end_ms(admin);
+    target->end_ms = longest_end_ms(admin);
+    target->is_in_store = true;
     if (admin->parts.vault == NULL) {
         return lh_ok();
     }
     LH_CLEANUP(lh_loaded_session_fini) struct lh_loaded_session loaded = LH_LOADED_SESSION_EMPTY;
     struct lh_op op = lh_admin_op(admin);
-    lh_status status = lh_vault_inspect(admin->parts.vault, &op, key, &loaded);
-    if (status.code == LH_ABSENT) {
-        return lh_admin_fail(admin, LH_ABSENT, "there is no such session of this tenant");
+    lh_status status = lh_vault_inspect(admin->parts.vault, &op, &target->key, &loaded);
+    if (status.code == LH_ABSENT && !target->may_be_sealed) {
+        return lh_admin_fail(admin, LH_ABSENT,
+                             "there is no such session of this tenant; a sealed one, which lies in "
+                             "no store, ends with --sealed");
     }
+    target->is_in_store = status.code != LH_ABSENT;
     if (lh_is_ok(status)) {
-        *out_end_ms = loaded.header.absolute_end_ms;
+        target->end_ms = loaded.header.absolute_end_ms;
     }
     return lh_ok();
 }
@@ -71,9 +82,10 @@ static void audit_revoked(struct lh_admin *admin, const struct lh_tenant *tenant
     lh_admin_audit(admin, LH_AUDIT_session_revoked, fields, 2);
 }
 
-static lh_status revoke_key(struct lh_admin *admin, lh_slice tenant_id,
-                            const struct lh_session_key *key, uint64_t end_ms)
+static lh_status revoke_target(struct lh_admin *admin, lh_slice tenant_id,
+                               const struct target *target)
 {
+    const struct lh_session_key *key = &target->key;
     LH_CLEANUP(lh_tenant_fini) struct lh_tenant *tenant = NULL;
     LH_CLEANUP(lh_registry_end) struct lh_registry_txn *txn = NULL;
     LH_TRY(lh_admin_begin(admin, &txn));
@@ -84,23 +96,34 @@ static lh_status revoke_key(struct lh_admin *admin, lh_slice tenant_id,
     const struct lh_revocation revocation = {.is_revoked = true};
     LH_TRY(lh_admin_check(admin,
                           lh_registry_put_revocation(txn, &key->uid, &key->lease, &revocation,
-                                                     end_ms + LH_TOMBSTONE_MARGIN_MS),
+                                                     target->end_ms + LH_TOMBSTONE_MARGIN_MS),
                           "write the revocation"));
     LH_TRY(lh_admin_commit(admin, txn));
     audit_revoked(admin, tenant, key); /* now, for it is done even if what follows fails */
-    return check_tombstone(admin, put_tombstone(admin, key, end_ms));
+    return target->is_in_store ? check_tombstone(admin, put_tombstone(admin, key, target->end_ms))
+                               : lh_ok();
 }
 
-lh_status lh_admin_session_revoke(struct lh_admin *admin, lh_slice tenant_id, lh_slice ref)
+static lh_status revoke_one(struct lh_admin *admin, lh_slice tenant_id, lh_slice ref,
+                            bool may_be_sealed)
 {
     lh_admin_enter(admin);
     LH_CLEANUP(lh_tenant_fini) struct lh_tenant *tenant = NULL;
     LH_TRY(lh_admin_find(admin, tenant_id, &tenant));
-    struct lh_session_key key;
-    LH_TRY(lh_admin_parse_ref(admin, tenant, ref, &key));
-    uint64_t end_ms;
-    LH_TRY(find_end(admin, &key, &end_ms));
-    return revoke_key(admin, tenant_id, &key, end_ms);
+    struct target target = {.may_be_sealed = may_be_sealed};
+    LH_TRY(lh_admin_parse_ref(admin, tenant, ref, &target.key));
+    LH_TRY(find_end(admin, &target));
+    return revoke_target(admin, tenant_id, &target);
+}
+
+lh_status lh_admin_session_revoke(struct lh_admin *admin, lh_slice tenant_id, lh_slice ref)
+{
+    return revoke_one(admin, tenant_id, ref, false);
+}
+
+lh_status lh_admin_session_revoke_sealed(struct lh_admin *admin, lh_slice tenant_id, lh_slice ref)
+{
+    return revoke_one(admin, tenant_id, ref, true);
 }
 
 /* --- Of a user -------------------------------------------------------------------------------- */

@@ -1,6 +1,5 @@
 /*
- * The credential: which cookie, and whether it is the tenant's. Tokens are in steps_bearer.c,
- * signatures in steps_signature.c.
+ * The credential: which cookie, and whether it is the tenant's. Tokens are in steps_bearer.c.
  */
 #include "gate/call.h"
 
@@ -50,13 +49,23 @@ enum lh_step_flow lh_step_read_credential(struct lh_gate_call *call)
         return lh_call_refuse(call, status.code == LH_DUPLICATE ? LH_REASON_COOKIE_DUPLICATE
                                                                 : LH_REASON_COOKIE_CONFLICT);
     }
-    bool has_any = call->has_credential || call->bearer.is_there || call->signature.is_there;
+    bool has_any = call->has_credential || call->bearer.is_there;
     return has_any ? LH_STEP_NEXT : go_without(call);
 }
 
 static enum lh_reason reason_of_verify(lh_status status)
 {
-    return status.code == LH_BAD_MAC ? LH_REASON_BAD_MAC : LH_REASON_INTERNAL;
+    switch (status.code) {
+    case LH_MALFORMED:
+    case LH_TOO_LARGE:
+        return LH_REASON_COOKIE_MALFORMED;
+    case LH_BAD_MAC:
+        return LH_REASON_BAD_MAC;
+    case LH_TAMPERED:
+        return LH_REASON_INTEGRITY;
+    default:
+        return LH_REASON_INTERNAL;
+    }
 }
 
 static bool find_cached(struct lh_gate_call *call)
@@ -75,16 +84,23 @@ static bool find_cached(struct lh_gate_call *call)
 }
 
 /* A remembered session needs no MAC: its whole cookie was compared. */
-static lh_status verify(struct lh_gate_call *call)
+static lh_status verify_handle(struct lh_gate_call *call)
 {
+    LH_TRY(lh_handle_parse(call->credential, &call->raw));
+    call->has_lease = true;
     if (find_cached(call)) {
         call->header = &call->cached->header;
         call->principal = &call->cached->principal;
-    } else {
-        LH_TRY(
-            lh_handle_verify(call->gate->parts.cell, lh_call_uid(call), &call->raw, &call->handle));
+        return lh_ok();
     }
-    return lh_ok();
+    return lh_handle_verify(call->gate->parts.cell, lh_call_uid(call), &call->raw, &call->handle);
+}
+
+/* By the version in their first byte the two kinds cannot be taken for each other. */
+static lh_status verify(struct lh_gate_call *call)
+{
+    return call->policy->cookie == LH_GATE_COOKIE_SEALED ? lh_call_verify_sealed(call)
+                                                         : verify_handle(call);
 }
 
 /* Two credentials must be of one session: otherwise the request speaks for two. */
@@ -100,14 +116,7 @@ enum lh_step_flow lh_step_verify_credential(struct lh_gate_call *call)
     if (!call->has_credential) {
         return LH_STEP_NEXT;
     }
-    lh_status status = lh_handle_parse(call->credential, &call->raw);
-    if (!lh_is_ok(status)) {
-        return lh_call_refuse(call, call->tenant_fault != LH_REASON_OK
-                                        ? call->tenant_fault
-                                        : LH_REASON_COOKIE_MALFORMED);
-    }
-    call->has_lease = true;
-    status = verify(call);
+    lh_status status = verify(call);
     if (call->tenant_fault != LH_REASON_OK) {
         return lh_call_refuse(call, call->tenant_fault);
     }

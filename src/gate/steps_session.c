@@ -49,6 +49,12 @@ static bool is_known(const struct lh_gate_call *call)
     return call->cached != NULL || call->is_sessionless;
 }
 
+/* A session that lies in no store is there with its cookie. */
+static bool is_at_hand(const struct lh_gate_call *call)
+{
+    return is_known(call) || call->is_sealed;
+}
+
 /* A token names its session; a cookie proves with a secret that it may. */
 static lh_status load(struct lh_gate_call *call)
 {
@@ -62,7 +68,7 @@ static lh_status load(struct lh_gate_call *call)
 
 enum lh_step_flow lh_step_load_session(struct lh_gate_call *call)
 {
-    if (is_known(call)) {
+    if (is_at_hand(call)) {
         return LH_STEP_NEXT;
     }
     lh_call_arm(call, call->began_boot_ms + call->policy->budget_ms);
@@ -99,6 +105,25 @@ lh_status lh_gate_read_facts(struct lh_gate *gate, const struct lh_tenant *tenan
     return lh_ok();
 }
 
+/* The ends of a loaded session were judged by its store. */
+static lh_status judge(const struct lh_gate_call *call, const struct lh_session_facts *facts)
+{
+    return call->is_sealed ? lh_sealed_cookie_judge(&call->sealed, facts, call->now_ms)
+                           : lh_session_judge(call->header, facts);
+}
+
+static enum lh_reason reason_of_judge(lh_status status)
+{
+    switch (status.code) {
+    case LH_EXPIRED:
+        return LH_REASON_SESSION_EXPIRED;
+    case LH_REVOKED:
+        return LH_REASON_SESSION_REVOKED;
+    default:
+        return LH_REASON_INTEGRITY;
+    }
+}
+
 enum lh_step_flow lh_step_consult_registry(struct lh_gate_call *call)
 {
     if (is_known(call)) {
@@ -109,16 +134,12 @@ enum lh_step_flow lh_step_consult_registry(struct lh_gate_call *call)
     if (!lh_is_ok(status)) {
         return lh_call_refuse(call, LH_REASON_REGISTRY_DOWN);
     }
-    status = lh_session_judge(call->header, &facts);
+    status = judge(call, &facts);
     if (status.code == LH_TAMPERED &&
         !lh_is_ok(lh_directory_check_fresh(call->gate->parts.directory, call->tenant))) {
         return LH_STEP_RESTART; /* rotated since we loaded it */
     }
-    if (!lh_is_ok(status)) {
-        return lh_call_refuse(call, status.code == LH_REVOKED ? LH_REASON_SESSION_REVOKED
-                                                              : LH_REASON_INTEGRITY);
-    }
-    return LH_STEP_NEXT;
+    return lh_is_ok(status) ? LH_STEP_NEXT : lh_call_refuse(call, reason_of_judge(status));
 }
 
 static enum lh_reason reason_of_open(lh_status status)
@@ -137,14 +158,22 @@ static enum lh_reason reason_of_open(lh_status status)
     }
 }
 
+static lh_status open_seal(struct lh_gate_call *call)
+{
+    struct lh_vault *vault = call->gate->parts.vault;
+    return call->is_sealed ? lh_vault_open_sealed(vault, &call->op, call->tenant, &call->sealed,
+                                                  &call->plain, &call->opened)
+                           : lh_vault_open(vault, &call->op, call->tenant, &call->loaded,
+                                           &call->plain, &call->opened);
+}
+
 static lh_status open_principal(struct lh_gate_call *call)
 {
     if (call->is_opened) {
         return lh_ok();
     }
     lh_call_arm(call, call->cold_deadline_ms);
-    LH_TRY(lh_vault_open(call->gate->parts.vault, &call->op, call->tenant, &call->loaded,
-                         &call->plain, &call->opened));
+    LH_TRY(open_seal(call));
     disarm(call);
     call->is_opened = true;
     return lh_ok();
@@ -152,7 +181,8 @@ static lh_status open_principal(struct lh_gate_call *call)
 
 static lh_status open_state(struct lh_gate_call *call)
 {
-    if (call->policy->state != LH_GATE_STATE_FULL || call->loaded.envelope.sealed_state.len == 0) {
+    if (call->policy->state != LH_GATE_STATE_FULL || call->is_sealed ||
+        call->loaded.envelope.sealed_state.len == 0) {
         return lh_ok();
     }
     lh_call_arm(call, call->cold_deadline_ms);
@@ -189,8 +219,8 @@ static bool is_key_news(struct lh_gate_call *call)
 /* Keeps the principal for the next request, or at least for this one. */
 static void remember(struct lh_gate_call *call)
 {
-    if (!call->has_credential) {
-        call->principal = &call->opened; /* the cache answers cookies only */
+    if (!call->has_credential || call->is_sealed) {
+        call->principal = &call->opened; /* the cache answers cookies of the store only */
         return;
     }
     struct lh_session_question question = {.uid = &call->tenant->uid,
@@ -204,7 +234,8 @@ static void remember(struct lh_gate_call *call)
     call->principal = call->cached != NULL ? &call->cached->principal : &call->opened;
 }
 
-bool lh_call_begin_opening(struct lh_gate_call *call)
+/* The time until here counts against the budget; waiting for a key has one of its own. */
+static bool begin_opening(struct lh_gate_call *call)
 {
     if (call->cold_deadline_ms == 0) {
         uint64_t now_ms = lh_clock_boot_ms(call->gate->parts.clock);
@@ -221,7 +252,7 @@ enum lh_step_flow lh_step_open_session(struct lh_gate_call *call)
     if (is_known(call)) {
         return LH_STEP_NEXT;
     }
-    if (!lh_call_begin_opening(call)) {
+    if (!begin_opening(call)) {
         return lh_call_refuse(call, LH_REASON_BUDGET);
     }
     lh_status status = open_parts(call);

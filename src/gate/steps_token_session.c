@@ -7,7 +7,8 @@
 
 /*
  * The token names the session; the session must be the token's too: of the same subject, and with
- * this token as its own. Beside a cookie a token that would speak for itself needs not be that one.
+ * this token as its own. Beside a cookie a token that would speak for itself needs not be that one;
+ * nor beside one that holds its session, for no record could say which it is.
  */
 static enum lh_reason match(struct lh_gate_call *call)
 {
@@ -16,7 +17,7 @@ static enum lh_reason match(struct lh_gate_call *call)
     if (subject.len == 0 || !lh_slice_is_equal(subject, bearer->token->sub)) {
         return LH_REASON_TOKEN_SESSION;
     }
-    if (call->policy->token_mode == LH_GATE_TOKEN_STATELESS) {
+    if (call->policy->token_mode == LH_GATE_TOKEN_STATELESS || call->is_sealed) {
         return LH_REASON_OK;
     }
     if (!lh_is_ok(lh_token_tag_of(call->gate->parts.crypto, bearer->token->jti, &bearer->tag))) {

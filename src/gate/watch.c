@@ -45,20 +45,30 @@ static lh_status judge_token(struct lh_gate *gate, const struct lh_tenant *tenan
         .issued_ms = watch->issued_ms,
         .skew_ms = watch->skew_ms,
     };
-    struct lh_token_epochs present;
-    LH_TRY(lh_gate_read_token_epochs(gate, tenant, watch->subject, &present));
+    struct lh_token_epochs present = {.platform = tenant->platform_epoch, .tenant = tenant->epoch};
+    struct lh_user_tag user_tag;
+    memcpy(user_tag.bytes, watch->user_tag, sizeof(user_tag.bytes));
+    if (tenant->has_user_epochs) {
+        LH_TRY(lh_registry_read_user_epoch(gate->parts.registry, &tenant->uid, &user_tag,
+                                           &present.user));
+    }
     LH_ENSURE(!lh_token_is_logged_out(&token, &present), LH_REVOKED);
     return lh_ok();
 }
 
-/* The very key that has signed. One of its id that was made later is another. */
-static lh_status judge_key(const struct lh_tenant *tenant, const struct lh_gate_watch *watch,
-                           uint64_t now_ms)
+/* There is nothing to load: the registry alone can end it before its time. */
+static lh_status judge_sealed(struct lh_gate *gate, const struct lh_tenant *tenant,
+                              const struct lh_gate_watch *watch)
 {
-    const struct lh_signature_key *key = lh_signature_keys_find(
-        tenant->signature_keys, tenant->signature_key_count, watch->key_id, now_ms);
-    LH_ENSURE(key != NULL && key->created_ms == watch->generation, LH_REVOKED);
-    return lh_ok();
+    struct lh_session_header header = {.uid = tenant->uid,
+                                       .has_user = watch->has_user,
+                                       .generation = watch->session_generation,
+                                       .platform_epoch = watch->session_epochs[0],
+                                       .tenant_epoch = watch->session_epochs[1],
+                                       .user_epoch = watch->session_epochs[2]};
+    memcpy(header.lease.bytes, watch->lease, sizeof(header.lease.bytes));
+    memcpy(header.user_tag.bytes, watch->session_user_tag, sizeof(header.user_tag.bytes));
+    return judge(gate, tenant, &header);
 }
 
 static lh_status judge_session(struct lh_gate *gate, const struct lh_tenant *tenant,
@@ -80,14 +90,12 @@ static lh_status check_again(struct lh_gate *gate, const struct lh_gate_watch *w
     LH_CLEANUP(lh_tenant_fini) struct lh_tenant *tenant = NULL;
     LH_TRY(lh_directory_find_uid(gate->parts.directory, &uid, now_ms, &tenant));
     LH_ENSURE(tenant->state == LH_TENANT_ACTIVE, LH_DISABLED);
-    if (watch->has_key) {
-        LH_TRY(judge_key(tenant, watch, now_ms));
-    }
     if (watch->has_token) {
         LH_TRY(judge_token(gate, tenant, watch));
     }
     if (watch->has_session) {
-        LH_TRY(judge_session(gate, tenant, watch));
+        LH_TRY(watch->is_sealed ? judge_sealed(gate, tenant, watch)
+                                : judge_session(gate, tenant, watch));
     }
     *out_counter = tenant->counter + tenant->platform_counter;
     return lh_ok();

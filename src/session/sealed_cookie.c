@@ -8,6 +8,10 @@
 #include "base/banned.h"
 
 #define FLAG_USER 0x01U
+#define MS_PER_S  1000U
+/* Of bucket and lease id: behind version, key id and flags. */
+#define BUCKET_AT 3U
+#define LEASE_AT  5U
 /* header ‖ uid. */
 #define AAD_BYTES ((size_t)(LH_SEALED_COOKIE_HEADER_BYTES + LH_TENANT_UID_BYTES))
 /* With a principal of no bytes, which there is not: even an anonymous one says so. */
@@ -31,7 +35,9 @@ lh_status lh_sealed_cookie_parse(lh_slice cookie_value, uint8_t *room,
         .authentic = lh_slice_of(room, authentic_len),
         .mac = lh_slice_of(room + authentic_len, LH_SEALED_COOKIE_MAC_BYTES),
         .key_id = room[1],
+        .bucket = (uint16_t)((unsigned)room[BUCKET_AT] << 8 | room[BUCKET_AT + 1]),
     };
+    memcpy(out_raw->lease.bytes, room + LEASE_AT, sizeof(out_raw->lease.bytes));
     return lh_ok();
 }
 
@@ -102,6 +108,14 @@ lh_status lh_sealed_cookie_judge(const struct lh_sealed_cookie *cookie,
     /* An older record was put back by somebody; an older cookie was only kept. */
     LH_ENSURE(status.code != LH_TAMPERED, LH_REVOKED);
     return status;
+}
+
+uint64_t lh_sealed_cookie_end_ms(const struct lh_sealed_cookie *cookie)
+{
+    uint64_t absolute_end_ms = cookie->header.absolute_end_ms;
+    uint64_t idle_end_ms = cookie->issued_ms + (uint64_t)cookie->header.idle_s * MS_PER_S;
+    return cookie->header.idle_s > 0 && idle_end_ms < absolute_end_ms ? idle_end_ms
+                                                                      : absolute_end_ms;
 }
 
 /* --- The seal --------------------------------------------------------------------------------- */

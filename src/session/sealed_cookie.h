@@ -35,6 +35,8 @@ struct lh_raw_sealed_cookie {
     lh_slice authentic; /* all but the MAC */
     lh_slice mac;
     uint8_t key_id;
+    uint16_t bucket;
+    struct lh_lease_id lease;
 };
 
 /* A cookie whose MAC held under one tenant's key; its principal is not open yet. */
@@ -76,6 +78,10 @@ LH_MUST_USE lh_status lh_sealed_cookie_verify(struct lh_cell *cell, const struct
  */
 LH_MUST_USE lh_status lh_sealed_cookie_judge(const struct lh_sealed_cookie *cookie,
                                              const struct lh_session_facts *facts, uint64_t now_ms);
+
+/* When it ends unless something ends it before: at its absolute end, or its idle time after its
+   issue if that is sooner. */
+uint64_t lh_sealed_cookie_end_ms(const struct lh_sealed_cookie *cookie);
 
 /*
  * Opens the principal. key: keys of the DEK that the header names, of the tenant it was verified

@@ -5,6 +5,7 @@
 #include "bearer_fixture.h"
 #include "failing_calls.h"
 #include "gate_fixture.h"
+#include "sealed_visitor.h"
 #include "support/failing_alloc.h"
 
 /* More than any decision takes. */
@@ -14,7 +15,8 @@ struct scene {
     const char *host;
     const char *tenant_header; /* NULL: none */
     const struct visitor *visitor;
-    const char *token; /* NULL: none */
+    const char *sealed; /* value of a cookie that holds its session; NULL: none */
+    const char *token;  /* NULL: none */
     struct lh_gate_policy policy;
     enum lh_reason expected;           /* when nothing fails */
     const struct lh_tenant_uid *spent; /* whose rate is used up before each request; NULL: none */
@@ -33,6 +35,9 @@ static void prepare(struct sent *sent, const struct scene *scene)
     }
     if (scene->visitor != NULL) {
         sent_add_cookie(sent, scene->visitor);
+    }
+    if (scene->sealed != NULL) {
+        sent_add_value(sent, LH_COOKIE_NAME, scene->sealed);
     }
     if (scene->token != NULL) {
         sent_add_bearer(sent, scene->token);
@@ -174,6 +179,29 @@ static void test_torture__a_revoked_one(void **state)
     torture(all, &scene);
 }
 
+static void test_torture__a_cookie_that_holds_its_session(void **state)
+{
+    struct installation *all = *state;
+    struct sealed_visitor alice = seal_in_alice(all, &all->acme);
+    struct sealed_visitor carol = seal_in(all, &all->acme, &(struct visit){.subject = "carol"});
+    revoke_in_registry(all, &carol.who);
+    struct scene scene = {.host = ACME_HOST,
+                          .tenant_header = "acme",
+                          .sealed = alice.cookie,
+                          .policy = sealed_policy(),
+                          .expected = LH_REASON_OK};
+    torture(all, &scene);
+    scene.policy.state = LH_GATE_STATE_NONE;
+    torture(all, &scene);
+    scene.sealed = carol.cookie;
+    scene.expected = LH_REASON_SESSION_REVOKED;
+    torture(all, &scene);
+    scene.tenant_header = NULL;
+    scene.host = "globex.example.test";
+    scene.expected = LH_REASON_BAD_MAC;
+    torture(all, &scene);
+}
+
 static void test_torture__nobody(void **state)
 {
     struct installation *all = *state;
@@ -253,6 +281,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         GATE_TEST(test_torture__a_live_session),
         GATE_TEST(test_torture__a_revoked_one),
+        GATE_TEST(test_torture__a_cookie_that_holds_its_session),
         GATE_TEST(test_torture__nobody),
         cmocka_unit_test_setup_teardown(test_torture__a_token_with_and_without_a_session,
                                         bearer_setup, bearer_teardown),
