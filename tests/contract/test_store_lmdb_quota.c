@@ -186,6 +186,19 @@ static void expect_uses(struct fixture *fixture, size_t uses)
     assert_int_equal(tally.uses, uses);
 }
 
+/* However many must go: other writers wait for the transaction. */
+static void test_lmdb_quota__one_creation_takes_one_step(void **state)
+{
+    struct fixture *fixture = *state;
+    struct lh_store_evicted evicted;
+    struct tally tally;
+    const struct lh_store_quota one = {.bucket_max = 1};
+    open_old(fixture, OLD_ROWS);
+    assert_in_range(admit(fixture, OLD_ROWS + 1, one, &evicted), 1, LH_STORE_EVICTIONS_MAX);
+    raw_change(fixture, count_kinds, &tally);
+    assert_in_range(tally.uses, 1, 128 + 1); /* what one step files, and the new one */
+}
+
 static void test_lmdb_use__holds_one_entry_for_each_session_that_counts(void **state)
 {
     struct fixture *fixture = *state;
@@ -298,6 +311,7 @@ int main(void)
         CASE(test_lmdb_row__of_the_format_before_is_read_and_changed),
         CASE(test_lmdb_quota__rows_of_the_format_before_count_from_the_first_creation_on),
         CASE(test_lmdb_quota__a_long_bucket_is_counted_step_by_step),
+        CASE(test_lmdb_quota__one_creation_takes_one_step),
         CASE(test_lmdb_use__holds_one_entry_for_each_session_that_counts),
         CASE(test_lmdb_use__stray_entries_evict_nobody_and_go),
         CASE(test_lmdb_use__a_count_that_is_none_is_made_anew),

@@ -214,9 +214,9 @@ lh_status lh_lmdb_make_room(struct lh_lmdb *lmdb, MDB_txn *txn,
 {
     size_t ended = 0;
     LH_TRY(make_room_of_user(lmdb, txn, creation, &ended, evicted));
-    while (creation->quota->bucket_max > 0) {
+    for (bool may_walk = true; creation->quota->bucket_max > 0; may_walk = false) {
         struct lh_place_tally tally;
-        LH_TRY(lh_lmdb_tally(lmdb, txn, creation->key, &tally));
+        LH_TRY(lh_lmdb_tally(lmdb, txn, creation->key, may_walk, &tally));
         enum lh_place_relief relief =
             lh_place_judge_quota(creation->quota, creation->row->has_user, &tally);
         LH_ENSURE(relief != LH_RELIEF_REFUSE, LH_LIMITED);

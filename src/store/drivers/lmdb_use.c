@@ -267,12 +267,12 @@ static lh_status walk(struct lh_lmdb *lmdb, MDB_txn *txn, const struct lh_sessio
 }
 
 lh_status lh_lmdb_tally(struct lh_lmdb *lmdb, MDB_txn *txn, const struct lh_session_key *key,
-                        struct lh_place_tally *out_tally)
+                        bool may_walk, struct lh_place_tally *out_tally)
 {
     struct bucket bucket = {.is_complete = false};
     lh_status status = read_bucket(lmdb, txn, key, &bucket);
     LH_ENSURE(lh_is_ok(status) || status.code == LH_ABSENT, status.code);
-    if (!bucket.is_complete) {
+    if (may_walk && !bucket.is_complete) {
         LH_TRY(walk(lmdb, txn, key, &bucket));
     }
     *out_tally = bucket.tally;

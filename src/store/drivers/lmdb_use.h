@@ -45,11 +45,12 @@ LH_MUST_USE lh_status lh_lmdb_refile_use(struct lh_lmdb *lmdb, MDB_txn *txn,
                                          const struct lh_session_key *key, struct lh_lmdb_row *row);
 
 /*
- * How many there are in key's bucket, after one step of the walk if it is not over.
+ * How many there are in key's bucket.
+ * may_walk  after one step of the walk, if it is not over: once in a transaction, for others wait.
  * Errors: NO_SPACE, STORE_DOWN, NO_MEMORY.
  */
 LH_MUST_USE lh_status lh_lmdb_tally(struct lh_lmdb *lmdb, MDB_txn *txn,
-                                    const struct lh_session_key *key,
+                                    const struct lh_session_key *key, bool may_walk,
                                     struct lh_place_tally *out_tally);
 
 /*
