@@ -83,7 +83,9 @@ static const struct command command_rows[] = {
      run_token_mint, "make a token and print it",
      "Prints a JWT for --sub that the tenant's own key signs, and how long it is valid: --ttl, at "
      "most the tier's absolute life; an hour if nothing is said. With --sid it belongs to a live "
-     "session of that subject and ends with it, or with the next token that is minted for it. With "
+     "session of that subject and ends with it, or with the next token that is minted for it, "
+     "where "
+     "tokens are judged by their session (leasehold_mode stateful). With "
      "--service it is for an application at the session API. The first token of a tenant makes its "
      "key; the public half lies in `public/UID/jwks.json`. The token is a credential: with --out "
      "it goes to a file that only its owner can read."},
