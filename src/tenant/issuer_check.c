@@ -14,6 +14,30 @@
 
 /* --- Texts ------------------------------------------------------------------------------------ */
 
+/* The code point of a well-formed sequence. */
+static uint32_t code_point_of(lh_slice sequence)
+{
+    static const uint8_t masks[] = {0, 0x7f, 0x1f, 0x0f, 0x07};
+    uint32_t code_point = sequence.ptr[0] & masks[sequence.len];
+    for (size_t i = 1; i < sequence.len; i++) {
+        code_point = (code_point << 6) | (sequence.ptr[i] & 0x3fU);
+    }
+    return code_point;
+}
+
+/*
+ * What a terminal obeys, and what changes the order in which it shows the rest (Unicode TR 36): who
+ * reads what a policy will change must see what it says.
+ */
+static bool is_control(uint32_t code_point)
+{
+    bool is_of_terminal = code_point < 0x20 || (code_point >= 0x7f && code_point < 0xa0);
+    bool is_of_order = code_point == 0x061c || code_point == 0x200e || code_point == 0x200f ||
+                       (code_point >= 0x2028 && code_point <= 0x202e) ||
+                       (code_point >= 0x2066 && code_point <= 0x2069);
+    return is_of_terminal || is_of_order;
+}
+
 /* UTF-8 without control characters: what a claim can say and a person can read. */
 static bool is_text(lh_slice text)
 {
@@ -22,7 +46,7 @@ static bool is_text(lh_slice text)
     }
     while (text.len > 0) {
         size_t len = lh_utf8_sequence(text);
-        if (len == 0 || text.ptr[0] < 0x20 || text.ptr[0] == 0x7f) {
+        if (len == 0 || is_control(code_point_of(lh_slice_cut(text, 0, len)))) {
             return false;
         }
         text = lh_slice_cut(text, len, text.len);

@@ -32,7 +32,20 @@ static void test_issuer_check__texts_have_bounds_and_no_control_characters(void 
     (void)state;
     static char text[LH_ISSUER_TEXT_MAX_BYTES + 2];
     memset(text, 'x', LH_ISSUER_TEXT_MAX_BYTES + 1);
-    static const char *const bad[] = {"a\nb", "a\x7f", "\xff", "\xc3", text};
+    static const char *const bad[] = {"a\nb",
+                                      "a\x7f",
+                                      "\xff",
+                                      "\xc3",
+                                      "a\xc2\x85",
+                                      "a\xc2\x9b"
+                                      "31m",
+                                      "a\u061c",
+                                      "a\xe2\x80\x8e",
+                                      "a\xe2\x80\xa8",
+                                      "a\xe2\x80\xae",
+                                      "a\u2066",
+                                      "a\u2069",
+                                      text};
     struct subject subject;
     for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++) {
         lh_slice *const places[] = {&subject.issuer.iss, &subject.issuer.bind_claim,
@@ -50,6 +63,8 @@ static void test_issuer_check__texts_have_bounds_and_no_control_characters(void 
     make(&subject);
     subject.issuer.iss = LH_SLICE_EMPTY;
     assert_status(lh_issuer_check(&subject.issuer), LH_INVALID);
+    subject.issuer.iss = TEXT("https://\xc3\xbc.example/\u20ac\U0001f511\u00a0");
+    assert_ok(lh_issuer_check(&subject.issuer));
     subject.issuer.iss = lh_slice_of(text, LH_ISSUER_TEXT_MAX_BYTES);
     assert_ok(lh_issuer_check(&subject.issuer));
     subject.issuer.is_own = true;
