@@ -20,11 +20,12 @@ def home():
 
 @pytest.fixture
 def start(home):
-    """start(workers): a running gateway with the tenant's application behind it."""
+    """start(workers): a running gateway with the tenants' application behind it; server: other than
+    that everything needs a session."""
     echo, started = Echo(), []
 
     def start_gateway(workers, **rest):
-        server = 'leasehold on; location / { proxy_pass $upstream; }'
+        server = rest.pop('server', 'leasehold on; location / { proxy_pass $upstream; }')
         gateway = Gateway(home, echo, server, workers=workers, user=worker_user(), **rest)
         started.append(gateway)
         return gateway.start()
