@@ -189,6 +189,7 @@ struct lh_request {
     X(SCOPE, scope, 403, "scope is missing")                                                       \
     X(ORIGIN, origin, 403, "request comes from another origin")                                    \
     X(RATE_TENANT, rate_tenant, 429, "tenant has used up its rate of requests")                    \
+    X(RATE_SIGNATURE, rate_signature, 429, "no time is left for signatures of this client")        \
     X(RATE_CLIENT, rate_client, 429, "client has used up its rate of requests without proof")      \
     X(SCOPES_TOO_LARGE, scopes_too_large, 403, "scopes do not fit a header")                       \
     X(STATE_TOO_LARGE, state_too_large, 403, "state does not fit a header")                        \

@@ -95,7 +95,7 @@ struct lh_gate_call {
     uint64_t began_boot_ms;
     uint64_t now_ms;   /* session time of the request */
     uint64_t time_us;  /* spent so far, without waiting */
-    uint64_t retry_ns; /* how long until a rate has room again; with RATE_TENANT, RATE_CLIENT */
+    uint64_t retry_ns; /* how long until a rate has room again; with RATE_... */
 
     /* find_tenant */
     struct lh_tenant *tenant;    /* one reference; NULL while unknown */
@@ -153,6 +153,15 @@ void lh_call_arm(struct lh_gate_call *call, uint64_t deadline_ms);
  * returns  the reason to refuse it with: reason, or RATE_CLIENT.
  */
 enum lh_reason lh_call_charge_refusal(struct lh_gate_call *call, enum lh_reason reason);
+
+/*
+ * Whether a signature may be computed for the call's client at its tenant. Errors: LIMITED.
+ */
+LH_MUST_USE lh_status lh_call_may_verify(struct lh_gate_call *call);
+/* Charges one that was computed. spent_ns: by lh_call_clock_ns; has_held: whether it was good. */
+void lh_call_charge_verify(struct lh_gate_call *call, uint64_t spent_ns, bool has_held);
+/* A clock for short times: CLOCK_MONOTONIC in nanoseconds. */
+uint64_t lh_call_clock_ns(void);
 
 /*
  * Whose budget of requests without proof a tenant has that there is not: one by his name, so that
@@ -236,6 +245,13 @@ uint64_t lh_call_session_end_ms(const struct lh_gate_call *call);
  * Errors: MALFORMED, TOO_LARGE (also noted as the token's fault), NO_MEMORY.
  */
 LH_MUST_USE lh_status lh_call_read_raw_token(struct lh_gate_call *call);
+/*
+ * Verifies the bearer token under the issuers of the tenant that was found, and no other's; on OK
+ * call->bearer.token is set. returns: OK, or why it proves nothing.
+ */
+enum lh_reason lh_call_verify_token(struct lh_gate_call *call);
+/* Why a token that was verified or judged with this outcome proves nothing. */
+enum lh_reason lh_call_reason_of_token(lh_status status);
 /* Makes the principal of a verified token the call's. */
 void lh_call_adopt_token(struct lh_gate_call *call);
 /* The tag of the token's subject, made once. Errors: CRYPTO. */

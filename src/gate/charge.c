@@ -1,20 +1,25 @@
 /*
  * Rates as the gate charges them: a tenant's by requests that have proved to be his, a client's by
  * requests that are refused because they prove nothing. Once for each request of a client, however
- * often it is decided on its way through locations.
+ * often it is decided on its way through locations. And the time that signatures take, for each.
  */
 #include "gate/call.h"
 
 #include "gate/limits.h"
 
+#include <time.h>
+
 #include "base/banned.h"
 
 #define NS_PER_MS 1000000U
+#define NS_PER_S  1000000000U
 
 /* Slots of tenants lie below. */
 #define NO_TENANT 0x80000000U
 
 _Static_assert(LH_COUNTER_SLOTS <= NO_TENANT, "no tenant has the slot of one that there is not");
+
+/* --- Requests without proof ------------------------------------------------------------------- */
 
 static uint64_t now_ns(const struct lh_gate_call *call)
 {
@@ -61,11 +66,52 @@ enum lh_reason lh_call_charge_refusal(struct lh_gate_call *call, enum lh_reason 
     return lh_is_ok(status) ? reason : LH_REASON_RATE_CLIENT;
 }
 
+/* --- Signatures ------------------------------------------------------------------------------- */
+
+uint64_t lh_call_clock_ns(void)
+{
+    struct timespec now;
+    (void)clock_gettime(CLOCK_MONOTONIC, &now);
+    return (uint64_t)now.tv_sec * NS_PER_S + (uint64_t)now.tv_nsec;
+}
+
+lh_status lh_call_may_verify(struct lh_gate_call *call)
+{
+    struct lh_limits *limits = call->gate->parts.limits;
+    if (limits == NULL) {
+        return lh_ok();
+    }
+    struct lh_client client = lh_client_of(call->request->client);
+    return lh_limits_may_verify(limits, lh_call_tenant(call)->slot, &client, now_ns(call), &call->retry_ns);
+}
+
+void lh_call_charge_verify(struct lh_gate_call *call, uint64_t spent_ns, bool has_held)
+{
+    struct lh_limits *limits = call->gate->parts.limits;
+    if (limits != NULL) {
+        struct lh_client client = lh_client_of(call->request->client);
+        lh_limits_charge_verify(limits, lh_call_tenant(call)->slot, &client, now_ns(call), spent_ns,
+                                has_held);
+    }
+}
+
+/* Whoever has proved himself has his next signatures checked sooner, where such are taken. */
+static void note_proved(struct lh_gate_call *call)
+{
+    if ((call->policy->credentials & LH_GATE_CREDENTIAL_BEARER) != 0) {
+        struct lh_client client = lh_client_of(call->request->client);
+        lh_limits_note_proved(call->gate->parts.limits, call->tenant->slot, &client, now_ns(call));
+    }
+}
+
+/* --- Proved requests -------------------------------------------------------------------------- */
+
 enum lh_step_flow lh_step_charge_tenant(struct lh_gate_call *call)
 {
     if (!take_charge(call)) {
         return LH_STEP_NEXT;
     }
+    note_proved(call);
     struct lh_rate rate = lh_tier_rate(&call->tenant->tier);
     lh_status status = lh_limits_charge_tenant(call->gate->parts.limits, call->tenant->slot, &rate,
                                                now_ns(call), &call->retry_ns);

@@ -55,7 +55,7 @@ struct set {
     struct entry ways[WAYS];
 };
 
-/* The time that one tenant's unknown clients have cost this worker. */
+/* The time that clients of one tenant, known or unknown ones, have cost this worker. */
 struct share {
     uint32_t slot;
     uint64_t asked_ns; /* last time; 0: free */
@@ -68,8 +68,8 @@ struct lh_limits {
     const struct region_header *header;
     _Atomic uint64_t *tenants;
     struct set *sets;
-    _Atomic uint64_t known_until_ns; /* the time for clients who have proved themselves */
-    struct share shares[SHARES_MAX];
+    struct share shares[2]
+                       [SHARES_MAX]; /* of unknown clients; of those who have proved themselves */
 };
 
 /* What an entry is about: part of what is hashed. */
@@ -295,11 +295,11 @@ void lh_limits_note_proved(struct lh_limits *limits, uint32_t slot, const struct
 }
 
 /* The tenant's place among those that ask; of another that has been away longest if need be. */
-static struct share *take_share(struct lh_limits *limits, uint32_t slot, uint64_t now_ns)
+static struct share *take_share(struct share shares[SHARES_MAX], uint32_t slot, uint64_t now_ns)
 {
-    struct share *oldest = &limits->shares[0];
+    struct share *oldest = &shares[0];
     for (size_t i = 0; i < SHARES_MAX; i++) {
-        struct share *share = &limits->shares[i];
+        struct share *share = &shares[i];
         if (share->asked_ns != 0 && share->slot == slot) {
             share->asked_ns = now_ns;
             return share;
@@ -312,11 +312,11 @@ static struct share *take_share(struct lh_limits *limits, uint32_t slot, uint64_
     return oldest;
 }
 
-static uint32_t count_asking(const struct lh_limits *limits, uint64_t now_ns)
+static uint32_t count_asking(const struct share shares[SHARES_MAX], uint64_t now_ns)
 {
     uint32_t count = 0;
     for (size_t i = 0; i < SHARES_MAX; i++) {
-        uint64_t asked_ns = limits->shares[i].asked_ns;
+        uint64_t asked_ns = shares[i].asked_ns;
         count += asked_ns != 0 && asked_ns + SHARE_NS > now_ns;
     }
     return count > 0 ? count : 1;
@@ -327,14 +327,11 @@ static _Atomic uint64_t *find_budget(struct lh_limits *limits, uint32_t slot,
                                      const struct lh_client *client, uint64_t now_ns,
                                      struct lh_rate *out_rate)
 {
-    *out_rate = (struct lh_rate){.per_s = VERIFY_US_PER_S, .burst = VERIFY_US_BURST};
-    if (is_known(limits, slot, client, now_ns)) {
-        return &limits->known_until_ns;
-    }
-    struct share *share = take_share(limits, slot, now_ns);
-    uint32_t asking = count_asking(limits, now_ns);
-    out_rate->per_s /= asking;
-    out_rate->burst /= asking;
+    struct share *shares = limits->shares[is_known(limits, slot, client, now_ns) ? 1 : 0];
+    struct share *share = take_share(shares, slot, now_ns);
+    uint32_t asking = count_asking(shares, now_ns);
+    *out_rate =
+        (struct lh_rate){.per_s = VERIFY_US_PER_S / asking, .burst = VERIFY_US_BURST / asking};
     return &share->until_ns;
 }
 

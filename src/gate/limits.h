@@ -84,7 +84,7 @@ void lh_limits_note_proved(struct lh_limits *limits, uint32_t slot, const struct
 /*
  * Whether a signature may be checked now: the client has not failed too often, and this worker
  * has time left for such work. Half of the time is for clients who have proved themselves at the
- * tenant in the last ten minutes; the other half is divided between the tenants that ask.
+ * tenant in the last ten minutes; each half is divided between the tenants that ask.
  * Errors: LIMITED.
  */
 LH_MUST_USE lh_status lh_limits_may_verify(struct lh_limits *limits, uint32_t slot,

@@ -37,6 +37,7 @@ static enum voice voice_of(const struct lh_refusal *refusal)
     case LH_REASON_TOKEN_TENANT:
     case LH_REASON_RATE_TENANT:
     case LH_REASON_RATE_CLIENT:
+    case LH_REASON_RATE_SIGNATURE:
         return VOICE_AUDIT;
     default:
         return lh_reason_http_status(refusal->reason) == 503 ? VOICE_FAULT : VOICE_REFUSED;
@@ -54,6 +55,7 @@ static enum lh_audit_event event_of(enum lh_reason reason)
         return LH_AUDIT_tenant_conflict;
     case LH_REASON_RATE_TENANT:
     case LH_REASON_RATE_CLIENT:
+    case LH_REASON_RATE_SIGNATURE:
         return LH_AUDIT_limited;
     default:
         return LH_AUDIT_tenant_mismatch;

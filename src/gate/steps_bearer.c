@@ -108,92 +108,6 @@ lh_status lh_call_read_raw_token(struct lh_gate_call *call)
     return status;
 }
 
-/* --- Verifying -------------------------------------------------------------------------------- */
-
-static enum lh_reason reason_of_verify(lh_status status)
-{
-    switch (status.code) {
-    case LH_ABSENT:
-        return LH_REASON_TOKEN_ISSUER;
-    case LH_MISMATCH:
-        return LH_REASON_TOKEN_ALGORITHM;
-    case LH_BAD_SIGNATURE:
-        return LH_REASON_TOKEN_SIGNATURE;
-    case LH_MALFORMED:
-        return LH_REASON_TOKEN_MALFORMED;
-    case LH_TOO_LARGE:
-        return LH_REASON_TOKEN_TOO_LARGE;
-    case LH_FORBIDDEN:
-        return LH_REASON_TOKEN_TYPE;
-    case LH_EXPIRED:
-        return LH_REASON_TOKEN_EXPIRED;
-    case LH_EARLY:
-        return LH_REASON_TOKEN_EARLY;
-    case LH_WRONG_TENANT:
-        return LH_REASON_TOKEN_TENANT;
-    case LH_REGISTRY_DOWN:
-    case LH_COUNTERS_DOWN:
-        return LH_REASON_REGISTRY_DOWN;
-    default:
-        return LH_REASON_INTERNAL;
-    }
-}
-
-/* Verifies what no cache knows; what is made of it lies in request memory. */
-static lh_status verify_anew(struct lh_gate_call *call, const struct lh_token_question *question)
-{
-    const struct lh_gate_parts *parts = &call->gate->parts;
-    const struct lh_token_verifier verifier = {parts->crypto, parts->key_cache,
-                                               parts->verified_cache};
-    void *memory;
-    LH_TRY(lh_call_read_raw_token(call));
-    LH_TRY(lh_call_alloc(call, sizeof(struct lh_verified_token), &memory));
-    struct lh_verified_token *token = memory;
-    LH_TRY(lh_token_verify(&verifier, question, call->bearer.raw, token));
-    const struct lh_verified_token *kept;
-    lh_verified_cache_fill(parts->verified_cache, question, token, &kept);
-    call->bearer.token = token;
-    call->bearer.is_kept = true;
-    return lh_ok();
-}
-
-static lh_status verify(struct lh_gate_call *call, const struct lh_token_question *question)
-{
-    struct lh_verified_cache *cache = call->gate->parts.verified_cache;
-    lh_status refusal;
-    if (lh_is_ok(lh_verified_cache_find(cache, question, &call->bearer.token))) {
-        return lh_ok();
-    }
-    if (lh_is_ok(lh_verified_cache_find_refusal(cache, question, &refusal))) {
-        return refusal;
-    }
-    lh_status status = verify_anew(call, question);
-    if (!lh_is_ok(status)) {
-        lh_verified_cache_refuse(cache, question, status);
-    }
-    return status;
-}
-
-/*
- * Under the issuers of the tenant that was found, and no other's. Where there is none it is looked
- * for among nobody's, which takes as long.
- */
-static enum lh_reason verify_token(struct lh_gate_call *call)
-{
-    struct lh_call_bearer *bearer = &call->bearer;
-    if (bearer->fault != LH_REASON_OK && bearer->fault != LH_REASON_TOKEN_TENANT) {
-        return bearer->fault;
-    }
-    const struct lh_tenant *tenant = lh_call_tenant(call);
-    const struct lh_token_question question = {.tenant = tenant,
-                                               .text = bearer->text,
-                                               .tenant_counter = tenant->counter,
-                                               .platform_counter = tenant->platform_counter,
-                                               .now_ms = call->now_ms};
-    lh_status status = verify(call, &question);
-    return lh_is_ok(status) ? bearer->fault : reason_of_verify(status);
-}
-
 /* --- Judging, for each request anew ----------------------------------------------------------- */
 
 /* The issuer's audiences, or the location's, or the one that every location has. */
@@ -231,7 +145,8 @@ static enum lh_reason judge_token(struct lh_gate_call *call)
     if (token->is_own || call->is_sessionless) {
         lh_status status = judge_epochs(call);
         if (!lh_is_ok(status)) {
-            return status.code == LH_REVOKED ? LH_REASON_TOKEN_REVOKED : reason_of_verify(status);
+            return status.code == LH_REVOKED ? LH_REASON_TOKEN_REVOKED
+                                             : lh_call_reason_of_token(status);
         }
     }
     if (token->kind == LH_TOKEN_SERVICE) {
@@ -288,7 +203,7 @@ enum lh_step_flow lh_step_verify_bearer(struct lh_gate_call *call)
     if (!call->bearer.is_there) {
         return LH_STEP_NEXT;
     }
-    enum lh_reason reason = verify_token(call);
+    enum lh_reason reason = lh_call_verify_token(call);
     if (call->tenant_fault != LH_REASON_OK) {
         return lh_call_refuse(call, call->tenant_fault);
     }

@@ -84,15 +84,16 @@ lh_status lh_token_verify(const struct lh_token_verifier *verifier,
     return lh_ok();
 }
 
-bool lh_token_is_proved(const struct lh_token_verifier *verifier,
-                        const struct lh_token_question *question, const struct lh_raw_token *raw)
+bool lh_token_costs_a_signature(const struct lh_token_verifier *verifier,
+                                const struct lh_token_question *question,
+                                const struct lh_raw_token *raw)
 {
     const struct lh_issuer *issuer;
     const struct lh_verify_key *key;
     struct lh_digest print;
     return lh_is_ok(find_key(question, raw, &issuer, &key)) &&
            lh_is_ok(lh_verify_key_print(verifier->crypto, key, &print)) &&
-           has_proof(verifier, question, &print);
+           !has_proof(verifier, question, &print);
 }
 
 /* --- Asked for each request ------------------------------------------------------------------- */

@@ -7,7 +7,7 @@
  * scope, epochs, and whether a session goes on.
  *
  * A request: take the text's digest; ask the cache for the token (token/verified_cache.h), then for
- * a refusal; read the raw token; unless it is proved, ask the budgets; verify; fill or refuse.
+ * a refusal; read the raw token; if it costs a signature, ask the budgets; verify; fill or refuse.
  */
 #ifndef LH_TOKEN_TOKEN_H
 #define LH_TOKEN_TOKEN_H
@@ -161,11 +161,12 @@ LH_MUST_USE lh_status lh_token_verify(const struct lh_token_verifier *verifier,
                                       struct lh_verified_token *out_token);
 
 /*
- * Whether lh_token_verify would take the signature as proved: for who asks a budget before each
- * signature that has to be computed. False whenever it cannot be told.
+ * Whether lh_token_verify would have to compute the signature: for who asks a budget beforehand.
+ * False where it would refuse the token without, and where the signature is known to hold.
  */
-bool lh_token_is_proved(const struct lh_token_verifier *verifier,
-                        const struct lh_token_question *question, const struct lh_raw_token *raw);
+bool lh_token_costs_a_signature(const struct lh_token_verifier *verifier,
+                                const struct lh_token_question *question,
+                                const struct lh_raw_token *raw);
 
 /* Whether the token is for one of these audiences (exact bytes); none is meant by an empty list. */
 bool lh_token_is_for(const struct lh_verified_token *token, const lh_slice *audiences,

@@ -3,6 +3,7 @@
  */
 #include "failing_calls.h"
 
+#include "gate/limits.h"
 #include "registry/registry.h"
 #include "session/session_vault.h"
 #include "support/fake_host.h"
@@ -62,6 +63,25 @@ lh_status __real_lh_cell_mac(struct lh_cell *cell, const struct lh_tenant_uid *u
                              lh_slice message, struct lh_digest *out_mac);
 lh_status __wrap_lh_cell_mac(struct lh_cell *cell, const struct lh_tenant_uid *uid, uint8_t key_id,
                              lh_slice message, struct lh_digest *out_mac);
+
+void __real_lh_limits_charge_verify(struct lh_limits *limits, uint32_t slot,
+                                    const struct lh_client *client, uint64_t now_ns,
+                                    uint64_t spent_ns, bool has_held);
+void __wrap_lh_limits_charge_verify(struct lh_limits *limits, uint32_t slot,
+                                    const struct lh_client *client, uint64_t now_ns,
+                                    uint64_t spent_ns, bool has_held);
+
+void __wrap_lh_limits_charge_verify(struct lh_limits *limits, uint32_t slot,
+                                    const struct lh_client *client, uint64_t now_ns,
+                                    uint64_t spent_ns, bool has_held)
+{
+    failing_calls.signatures++;
+    failing_calls.bad_signatures += has_held ? 0 : 1;
+    if (failing_calls.signature_ns != 0) {
+        spent_ns = failing_calls.signature_ns;
+    }
+    __real_lh_limits_charge_verify(limits, slot, client, now_ns, spent_ns, has_held);
+}
 
 lh_status __wrap_lh_store_load(struct lh_store *store, struct lh_op *op,
                                const struct lh_session_key *key, struct lh_buf *scratch,

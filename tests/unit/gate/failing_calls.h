@@ -25,6 +25,9 @@ struct failing_calls {
     unsigned cell_macs;
     unsigned revocations_read;
     unsigned contexts_signed;
+    uint64_t signature_ns;   /* what checking a signature is said to have taken; 0: what it has */
+    unsigned signatures;     /* checked */
+    unsigned bad_signatures; /* of these, found bad */
 };
 
 /* The one of this process. */
