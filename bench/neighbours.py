@@ -41,28 +41,35 @@ class Load:
 
     def __init__(self, port, tenant, cookies, connections, seconds, cpu):
         environment = {**os.environ, 'LH_COOKIES': cookies, 'LH_TENANT': tenant, 'LH_PAUSE_MS': str(PAUSE_MS)}
+        self.begin(port, 'cookies.lua', environment, connections, seconds, cpu)
+
+    def begin(self, port, script, environment, connections, seconds, cpu):
         command = ['taskset', '-c', cpu, 'wrk', '-t1', f'-c{connections}', f'-d{seconds}s', '-s',
-                   os.path.join(ROOT, 'bench', 'cookies.lua'), f'http://127.0.0.1:{port}/']
+                   os.path.join(ROOT, 'bench', script), f'http://127.0.0.1:{port}/']
         self.process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True, env=environment)
 
     def end(self):
-        """Requests a second, the share that was refused, p99 in microseconds."""
+        """Requests a second, the share that was refused, p99 in microseconds, requests."""
         said = self.process.communicate()[0]
         result = re.search(r'^RESULT (\d+) (\d+) (\d+) (\d+)', said, re.M)
         if self.process.returncode != 0 or not result:
             sys.exit(f'neighbours: wrk failed: {said}')
         made, duration_us, refused, p99_us = (int(number) for number in result.groups())
-        return made / (duration_us / 1e6), refused / made, p99_us
+        return made / (duration_us / 1e6), refused / made, p99_us, made
 
 
 def run(options, home, port, is_flooded):
     flood = None
     if is_flooded:
         flood = Load(port, 'globex', home.noisy, FLOOD_CONNECTIONS, options.seconds + 1, options.load_cpu)
-    acme = Load(port, 'acme', home.cookies, QUIET_CONNECTIONS, options.seconds, options.load_cpu).end()
-    if acme[1] > 0:
-        sys.exit(f'neighbours: {acme[1]:.2%} of acme\'s own requests were refused')
+    acme = unrefused(Load(port, 'acme', home.cookies, QUIET_CONNECTIONS, options.seconds, options.load_cpu).end())
     return acme, flood.end() if flood else None
+
+
+def unrefused(result):
+    if result[1] > 0:
+        sys.exit(f'neighbours: {result[1]:.2%} of acme\'s own requests were refused')
+    return result
 
 
 def measure(options, folder):

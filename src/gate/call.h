@@ -158,10 +158,10 @@ enum lh_reason lh_call_charge_refusal(struct lh_gate_call *call, enum lh_reason 
  * Whether a signature may be computed for the call's client at its tenant. Errors: LIMITED.
  */
 LH_MUST_USE lh_status lh_call_may_verify(struct lh_gate_call *call);
-/* Charges one that was computed. spent_ns: by lh_call_clock_ns; has_held: whether it was good. */
+/* Charges one that was computed. spent_ns: by lh_call_worked_ns; has_held: whether it was good. */
 void lh_call_charge_verify(struct lh_gate_call *call, uint64_t spent_ns, bool has_held);
-/* A clock for short times: CLOCK_MONOTONIC in nanoseconds. */
-uint64_t lh_call_clock_ns(void);
+/* How long this thread has worked so far, in nanoseconds. */
+uint64_t lh_call_worked_ns(void);
 
 /*
  * Whose budget of requests without proof a tenant has that there is not: one by his name, so that

@@ -68,10 +68,11 @@ enum lh_reason lh_call_charge_refusal(struct lh_gate_call *call, enum lh_reason 
 
 /* --- Signatures ------------------------------------------------------------------------------- */
 
-uint64_t lh_call_clock_ns(void)
+/* Not the time that passes: a worker that has to wait for a processor spends nothing meanwhile. */
+uint64_t lh_call_worked_ns(void)
 {
     struct timespec now;
-    (void)clock_gettime(CLOCK_MONOTONIC, &now);
+    (void)clock_gettime(CLOCK_THREAD_CPUTIME_ID, &now);
     return (uint64_t)now.tv_sec * NS_PER_S + (uint64_t)now.tv_nsec;
 }
 

@@ -53,9 +53,9 @@ static lh_status verify_within_budget(struct lh_gate_call *call,
         return lh_token_verify(verifier, question, raw, out_token);
     }
     LH_TRY(lh_call_may_verify(call));
-    uint64_t began_ns = lh_call_clock_ns();
+    uint64_t began_ns = lh_call_worked_ns();
     lh_status status = lh_token_verify(verifier, question, raw, out_token);
-    lh_call_charge_verify(call, lh_call_clock_ns() - began_ns, status.code != LH_BAD_SIGNATURE);
+    lh_call_charge_verify(call, lh_call_worked_ns() - began_ns, status.code != LH_BAD_SIGNATURE);
     return status;
 }
 
