@@ -44,7 +44,7 @@ static void prepare(struct sent *sent, const struct scene *scene)
     }
 }
 
-/* Uses up the rate of the scene's tenant, and of the client. */
+/* Uses up the rate of the scene's tenant, and of the client, and the client's signatures. */
 static void spend(struct installation *all, const struct scene *scene)
 {
     const uint64_t now_ns = all->host.boot_ms * 1000000U;
@@ -57,6 +57,9 @@ static void spend(struct installation *all, const struct scene *scene)
     }
     while (lh_is_ok(
         lh_limits_charge_unproved(all->limits, tenant->slot, &client, now_ns, &retry_ns))) {
+    }
+    while (lh_is_ok(lh_limits_may_verify(all->limits, tenant->slot, &client, now_ns, &retry_ns))) {
+        lh_limits_charge_verify(all->limits, tenant->slot, &client, now_ns, 1000, false);
     }
     lh_tenant_unref(tenant);
 }
@@ -255,6 +258,21 @@ static void test_torture__who_is_over_his_rate(void **state)
     torture(all, &scene);
 }
 
+static void test_torture__a_token_that_there_is_no_time_for(void **state)
+{
+    struct installation *all = *state;
+    const struct token token = {.signer = BY_OWN, .expires_s = 24L * 3600};
+    char text[TOKEN_BYTES];
+    make_token(all, &all->acme, &token, text);
+    installation_limit(all, &(struct lh_limits_rates){slow, slow, slow}, (struct lh_rate){0, 0});
+    struct scene scene = {.host = ACME_HOST,
+                          .token = text,
+                          .policy = bearer_policy(),
+                          .expected = LH_REASON_RATE_SIGNATURE,
+                          .spent = &all->acme};
+    torture(all, &scene);
+}
+
 static void test_torture__a_gate_that_cannot_be_made(void **state)
 {
     struct installation *all = *state;
@@ -286,6 +304,8 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_torture__a_token_with_and_without_a_session,
                                         bearer_setup, bearer_teardown),
         GATE_TEST(test_torture__who_is_over_his_rate),
+        cmocka_unit_test_setup_teardown(test_torture__a_token_that_there_is_no_time_for,
+                                        bearer_setup, bearer_teardown),
         GATE_TEST(test_torture__a_gate_that_cannot_be_made),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
