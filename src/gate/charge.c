@@ -83,7 +83,8 @@ lh_status lh_call_may_verify(struct lh_gate_call *call)
         return lh_ok();
     }
     struct lh_client client = lh_client_of(call->request->client);
-    return lh_limits_may_verify(limits, lh_call_tenant(call)->slot, &client, now_ns(call), &call->retry_ns);
+    return lh_limits_may_verify(limits, lh_call_tenant(call)->slot, &client, now_ns(call),
+                                &call->retry_ns);
 }
 
 void lh_call_charge_verify(struct lh_gate_call *call, uint64_t spent_ns, bool has_held)
