@@ -163,24 +163,27 @@ inline put_record(from)
 #else
 #define MAY_SWAP(read) (mem.kind == RECORD && mem.gen == read.gen)
 #endif
-#ifdef ROTATION_IS_BLIND
-#define MAY_ROTATE (mem.kind == RECORD)
-#else
-#define MAY_ROTATE MAY_SWAP(turned)
-#endif
 /*
- * What a patch has read is held against the registry when it is swapped in: else it would give an
- * old record that was put back the generation that its mark asks for.
+ * What a patch or a rotation has read is held against the registry when it is swapped in: else it
+ * would give an old record that was put back the generation that its mark asks for.
  */
 #ifdef PATCH_IS_UNJUDGED
 #define IS_BLAMELESS(read) true
 #else
 #define IS_BLAMELESS(read) (!reg_revoked && !reg_epoch && read.gen >= reg_least)
 #endif
+#define ROTATION_IS_BLAMELESS (!reg_revoked && !reg_epoch && turned.gen >= reg_least)
 #ifdef PATCH_IS_BLIND
 #define MAY_PATCH (mem.kind == RECORD && IS_BLAMELESS(patched))
 #else
 #define MAY_PATCH (MAY_SWAP(patched) && IS_BLAMELESS(patched))
+#endif
+
+/* Nor is a session rotated whose absolute end has come since. */
+#ifdef ROTATION_IS_BLIND
+#define MAY_ROTATE (mem.kind == RECORD && now < ABS && ROTATION_IS_BLAMELESS)
+#else
+#define MAY_ROTATE (MAY_SWAP(turned) && now < ABS && ROTATION_IS_BLAMELESS)
 #endif
 
 /* Keeps the later of the two last touches. */

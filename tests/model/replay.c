@@ -5,8 +5,8 @@
  *   LH_REPLAY_DRIVER=lmdb LH_REPLAY_WALK=file replay
  *
  * A tick of the model is as long as the margin after a session's end. What the vault writes is made
- * by the vault, what the gate, the command line and the recovery do is made as they do it. The new
- * records of a rotation and a patch are sealed here and swapped in.
+ * by the vault, a rotation too; what the gate, the command line and the recovery do is made as they
+ * do it. The new record of a patch is sealed here and swapped in.
  */
 #include "replay.h"
 
@@ -174,7 +174,7 @@ static void load(struct replay *replay, const char *rest)
     struct request *request = request_of(replay, rest);
     struct lh_handle handle = replay->handle;
     if (request->secret == 2) {
-        memset(handle.secret, REPLAY_SECOND_SECRET, sizeof(handle.secret));
+        memcpy(handle.secret, replay->second.secret, sizeof(handle.secret));
     }
     memset(&replay->session->queue, 0, sizeof(replay->session->queue));
     struct lh_op op = lh_op_idle(0, NULL);
@@ -261,7 +261,11 @@ static void forget(struct replay *replay, const char *rest)
 static void rotate_read(struct replay *replay, const char *rest)
 {
     (void)rest;
-    read_copy(replay, &replay->turned);
+    struct lh_session_key key = key_of(replay);
+    struct lh_op op = lh_op_idle(0, NULL);
+    lh_loaded_session_fini(&replay->turned);
+    replay->turned = LH_LOADED_SESSION_EMPTY;
+    assert_ok(lh_vault_inspect(replay->session->acts, &op, &key, &replay->turned));
 }
 
 static void assert_swap(lh_status status, const char *rest)
@@ -269,15 +273,18 @@ static void assert_swap(lh_status status, const char *rest)
     assert_int_equal(lh_is_ok(status), strncmp(rest, "OK", 2) == 0);
 }
 
+/* What was read is judged again, as the command line does under the registry's lock. */
 static void rotate_swap(struct replay *replay, const char *rest)
 {
-    struct lh_session_header *header = &replay->turned.header;
-    uint8_t secret[LH_SESSION_SECRET_BYTES];
-    memset(secret, REPLAY_SECOND_SECRET, sizeof(secret));
-    header->previous_hash = header->secret_hash;
-    header->grace_end_ms = lh_clock_now_ms(&replay->session->fake.clock) + TICK_MS;
-    assert_ok(lh_sha256(replay->session->crypto, LH_SLICE_OF(secret), &header->secret_hash));
-    assert_swap(swap_in(replay, &replay->turned), rest);
+    struct lh_session_facts facts = replay_facts(replay, &replay->turned.header, true, true);
+    lh_status status = lh_session_judge(&replay->turned.header, &facts);
+    struct lh_op op = lh_op_idle(0, NULL);
+    struct lh_session_header header;
+    if (lh_is_ok(status)) {
+        status = lh_vault_rotate(replay->session->acts, &op, replay->session->acme, &replay->turned,
+                                 &replay->second, &header);
+    }
+    assert_swap(status, rest);
 }
 
 static void patch_read(struct replay *replay, const char *rest)

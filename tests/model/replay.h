@@ -9,8 +9,6 @@
 #include "unit/session/session_fixture.h"
 
 #define REPLAY_WORKERS 2U
-/* Each byte of the secret that a rotation gives. */
-#define REPLAY_SECOND_SECRET 0x5A
 
 /* A record as somebody has read it. */
 struct record_copy {
@@ -36,7 +34,8 @@ struct replay {
     struct lh_user_tag user_tag;
     struct request requests[REPLAY_WORKERS];
     struct lh_session_header in_grace; /* of a record whose grace somebody will shut */
-    struct record_copy turned;
+    struct lh_loaded_session turned;   /* what a rotation has read */
+    struct lh_handle second;           /* what it gave */
     struct record_copy patched;
     struct record_copy stolen;
     struct record_copy aside;

@@ -56,6 +56,7 @@ int replay_set_up(void **state)
     replay->registry = registry;
     fixture_add(replay->registry, 0, "acme");
     replay->session->acme->uid = fixture_uid(0);
+    replay->turned = LH_LOADED_SESSION_EMPTY;
     scratch_dir_init(&replay->dir);
     replay->is_lmdb = strcmp(getenv("LH_REPLAY_DRIVER"), "lmdb") == 0;
     fixture_use_store(replay->session, open_store(replay, "sessions", false));
@@ -68,7 +69,7 @@ int replay_tear_down(void **state)
     struct replay *replay = *state;
     void *session = replay->session;
     void *registry = replay->registry;
-    lh_buf_fini(&replay->turned.record);
+    lh_loaded_session_fini(&replay->turned);
     lh_buf_fini(&replay->patched.record);
     lh_buf_fini(&replay->stolen.record);
     lh_buf_fini(&replay->aside.record);
