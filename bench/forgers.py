@@ -1,7 +1,8 @@
 #!/usr/bin/env python3
 """What forged tokens at one tenant cost another: pairs of runs in which 20,000 forged ES256 tokens a second come to
 globex from a thousand clients, or none, while acme's own tokens come at a steady pace. Each forged token is well-formed,
-names globex's issuer and key, and is met once only. Prints acme's p99 and the ratio of each pair."""
+names globex's issuer and key, and is met once only. Prints acme's p99 and the ratio of each pair; and the ratio beside
+as many requests that nginx refuses by itself, which is what the machine and the clients on it cost."""
 import argparse
 import base64
 import itertools
@@ -77,6 +78,10 @@ def gate(starter, home, port):
         leasehold_audience bench;
         location / {{
 {gateways.PROXY}        }}
+        location /plain {{
+            leasehold off;
+            return 429;
+        }}
         access_log @FOLDER@/reasons.log reasons buffer=64k;
 '''
     http = f'    leasehold_home {home.path};\n    set_real_ip_from 127.0.0.1;\n    real_ip_header X-Real-IP;\n' \
@@ -87,26 +92,40 @@ def gate(starter, home, port):
 class Load(neighbours.Load):
     """wrk at a steady pace, with headers of a list."""
 
-    def __init__(self, port, headers, connections, seconds, cpu):  # pylint: disable=super-init-not-called
+    def __init__(self, port, headers, connections, options):  # pylint: disable=super-init-not-called
         environment = {**os.environ, 'LH_HEADERS': headers, 'LH_PAUSE_MS': str(PAUSE_MS)}
-        self.begin(port, 'headers.lua', environment, connections, seconds, cpu)
+        self.begin(port, 'headers.lua', environment, connections, options.seconds, options.load_cpu)
 
 
-def run(options, home, server, is_flooded):
-    """What acme and the flood have seen, and the worker's CPU in seconds."""
-    began, flood, port = bench.cpu_seconds(server.worker), None, server.port
-    if is_flooded:
+class Flood(neighbours.Load):
+    """Forged tokens. They come from other machines than acme's requests, and may not take their processor."""
+
+    def __init__(self, port, home, path, options):  # pylint: disable=super-init-not-called
+        environment = {**os.environ, 'LH_HEADERS': home.noisy, 'LH_PAUSE_MS': str(PAUSE_MS), 'LH_PATH': path}
         connections = options.rate * (PAUSE_MS + 1) // 1000
-        flood = Load(port, home.noisy, connections, options.seconds + 1, options.load_cpu)
-    acme = Load(port, home.quiet, neighbours.QUIET_CONNECTIONS, options.seconds, options.load_cpu).end()
+        self.begin(port, 'headers.lua', environment, connections, options.seconds + 1, options.load_cpu, niceness=10)
+
+
+def run(options, home, server, path=None):
+    """What acme and the flood to a path, if any, have seen, and the worker's CPU in seconds."""
+    began = bench.cpu_seconds(server.worker)
+    flood = Flood(server.port, home, path, options) if path else None
+    acme = Load(server.port, home.quiet, neighbours.QUIET_CONNECTIONS, options).end()
     neighbours.unrefused(acme)
     return acme, flood.end() if flood else None, bench.cpu_seconds(server.worker) - began
 
 
-def cpu_us(pair):
+def cpu_us(alone, beside):
     """What one request of the flood has cost the worker."""
-    alone, beside = pair
     return (beside[2] - alone[2]) / beside[1][3] * 1e6
+
+
+def print_rounds(rounds):
+    neighbours.print_pairs([(alone[:2], beside[:2]) for alone, beside, _ in rounds])
+    plain = statistics.median(beside[0][2] / alone[0][2] for alone, _, beside in rounds)
+    print(f'beside as many requests that nginx refuses: {plain:.2f}')
+    print(f'CPU of a forged token: {statistics.median(cpu_us(alone, beside) for alone, beside, _ in rounds):.1f} µs; of a '
+          f'request that nginx refuses: {statistics.median(cpu_us(alone, beside) for alone, _, beside in rounds):.1f} µs')
 
 
 def count_reasons(server):
@@ -125,11 +144,10 @@ def measure(options, folder):
     starter = gateways.Starter(folder, options.user, options.module, home.path, upstream.port, options.gate_cpu)
     try:
         server = gate(starter, home, next(ports))
-        run(options, home, server, True)
+        run(options, home, server, '/')
         count_reasons(server)
-        pairs = [(run(options, home, server, False), run(options, home, server, True))
-                 for _ in range(options.pairs)]
-        return pairs, count_reasons(server)
+        rounds = [[run(options, home, server, path) for path in (None, '/', '/plain')] for _ in range(options.pairs)]
+        return rounds, count_reasons(server)
     finally:
         starter.stop()
         upstream.stop()
@@ -146,9 +164,8 @@ def main():
     folder = tempfile.mkdtemp(prefix='leasehold-bench-', dir=os.environ.get('BENCH_DIR', '/var/tmp'))
     os.chmod(folder, 0o755)
     try:
-        pairs, reasons = measure(options, folder)
-        neighbours.print_pairs([(alone[:2], beside[:2]) for alone, beside in pairs])
-        print(f'CPU of a forged token: {statistics.median(map(cpu_us, pairs)):.1f} µs, median')
+        rounds, reasons = measure(options, folder)
+        print_rounds(rounds)
         print('decided: ' + ', '.join(f'{count:,} {reason}' for reason, count in reasons.items()))
     finally:
         shutil.rmtree(folder, ignore_errors=True)

@@ -1,5 +1,5 @@
 -- Requests with headers of a list (LH_HEADERS: a file; a line is "Name: value", more of them behind tabs), one after
--- the other. LH_PAUSE_MS: how long each connection waits before each request. Each request's text is made beforehand.
+-- the other; LH_PATH: where to ("/"). LH_PAUSE_MS: how long each connection waits before each request. Each request's text is made beforehand.
 local requests = {}
 local pause_ms = tonumber(os.getenv("LH_PAUSE_MS"))
 local last = 0
@@ -16,7 +16,7 @@ function init(arguments)
         for name, value in line:gmatch("([^\t:]+): ([^\t]+)") do
             headers[name] = value
         end
-        requests[#requests + 1] = wrk.format("GET", "/", headers)
+        requests[#requests + 1] = wrk.format("GET", os.getenv("LH_PATH") or "/", headers)
     end
 end
 

@@ -43,8 +43,8 @@ class Load:
         environment = {**os.environ, 'LH_COOKIES': cookies, 'LH_TENANT': tenant, 'LH_PAUSE_MS': str(PAUSE_MS)}
         self.begin(port, 'cookies.lua', environment, connections, seconds, cpu)
 
-    def begin(self, port, script, environment, connections, seconds, cpu):
-        command = ['taskset', '-c', cpu, 'wrk', '-t1', f'-c{connections}', f'-d{seconds}s', '-s',
+    def begin(self, port, script, environment, connections, seconds, cpu, niceness=0):
+        command = ['nice', '-n', str(niceness), 'taskset', '-c', cpu, 'wrk', '-t1', f'-c{connections}', f'-d{seconds}s', '-s',
                    os.path.join(ROOT, 'bench', script), f'http://127.0.0.1:{port}/']
         self.process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True, env=environment)
 
