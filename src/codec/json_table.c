@@ -107,12 +107,20 @@ lh_status lh_json_table_read(struct lh_json_table *table, uint8_t *text, size_t 
     return lh_ok();
 }
 
+/* Most names differ in length or in their first byte: no call for these. */
+static bool is_called(const struct lh_json_table *table, const struct lh_json_cell *cell,
+                      lh_slice name)
+{
+    return cell->name.len == name.len &&
+           (name.len == 0 || table->text[cell->name.at] == name.ptr[0]) &&
+           lh_slice_is_equal(lh_json_table_name(table, cell), name);
+}
+
 const struct lh_json_cell *lh_json_table_find(const struct lh_json_table *table, lh_slice name)
 {
     for (size_t i = 0; i < table->count; i += 1U + table->cells[i].elements) {
         const struct lh_json_cell *cell = &table->cells[i];
-        if (cell->name.len == name.len &&
-            lh_slice_is_equal(lh_json_table_name(table, cell), name)) {
+        if (is_called(table, cell, name)) {
             return cell;
         }
     }

@@ -10,6 +10,10 @@
 #include "base/banned.h"
 
 #define MS_PER_S UINT64_C(1000)
+#define NAME(text)                                                                                 \
+    {                                                                                              \
+        (const uint8_t *)(text), sizeof(text) - 1                                                  \
+    }
 
 /* --- What the token is ------------------------------------------------------------------------ */
 
@@ -66,9 +70,10 @@ static lh_status expect_if_there(const struct lh_json_table *claims, lh_slice na
  */
 static lh_status refuse_other_uses(const struct lh_json_table *claims)
 {
-    static const char *const refused[] = {"at_hash", "c_hash", "cnf", "events"};
+    static const lh_slice refused[] = {NAME("at_hash"), NAME("c_hash"), NAME("cnf"),
+                                       NAME("events")};
     for (size_t i = 0; i < sizeof(refused) / sizeof(refused[0]); i++) {
-        LH_ENSURE(lh_json_table_find(claims, lh_slice_from_text(refused[i])) == NULL, LH_FORBIDDEN);
+        LH_ENSURE(lh_json_table_find(claims, refused[i]) == NULL, LH_FORBIDDEN);
     }
     LH_TRY(expect_if_there(claims, LH_SLICE_LITERAL("typ"), LH_SLICE_LITERAL("Bearer")));
     return expect_if_there(claims, LH_SLICE_LITERAL("token_use"), LH_SLICE_LITERAL("access"));

@@ -36,14 +36,19 @@ static lh_status split(lh_slice text, struct parts *out_parts)
 
 /* --- The header ------------------------------------------------------------------------------- */
 
-static const char *const refused_members[] = {"b64", "crit", "cty", "enc", "jku",
-                                              "jwk", "x5c",  "x5u", "zip"};
+#define NAME(text)                                                                                 \
+    {                                                                                              \
+        (const uint8_t *)(text), sizeof(text) - 1                                                  \
+    }
+
+static const lh_slice refused_members[] = {NAME("b64"), NAME("crit"), NAME("cty"),
+                                           NAME("enc"), NAME("jku"),  NAME("jwk"),
+                                           NAME("x5c"), NAME("x5u"),  NAME("zip")};
 
 static lh_status refuse_members(const struct lh_json_table *header)
 {
     for (size_t i = 0; i < sizeof(refused_members) / sizeof(refused_members[0]); i++) {
-        lh_slice name = lh_slice_from_text(refused_members[i]);
-        LH_ENSURE(lh_json_table_find(header, name) == NULL, LH_MALFORMED);
+        LH_ENSURE(lh_json_table_find(header, refused_members[i]) == NULL, LH_MALFORMED);
     }
     return lh_ok();
 }
