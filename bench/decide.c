@@ -1,26 +1,30 @@
 /*
- * What a decision costs without a server around it: CPU per decision over a home, for sessions
- * that the worker remembers, for sessions that it must look up, and for a forged cookie.
+ * What a decision costs without a server around it: CPU per decision over a home, for sessions and
+ * tokens that the worker remembers, for those that it must look up or verify, and for forged ones.
  *
- *     decide HOME TENANT COOKIES [ROUNDS]
+ *     decide HOME TENANT CREDENTIALS [ROUNDS]
  *
- * COOKIES is what fill_sessions prints. More cookies than the worker's cache takes are needed to
- * measure the look-up; contexts are left out there, for signing one costs more than all the rest.
+ * CREDENTIALS is what fill_sessions prints, or tokens ("Bearer …" a line, for the audience
+ * "bench"). More of them than the worker's caches take are needed to measure what they cost anew;
+ * contexts are left out there, for signing one costs more than all the rest.
  */
 #include <leasehold/gate.h>
 #include <leasehold/setup.h>
 
+#include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <time.h>
 
-#define COOKIES_MAX    200000U
-#define COOKIE_BYTES   128U
-#define MEMORY_BYTES   65536U
-#define ROUNDS_DEFAULT 300000U
-#define COOKIES_HOT    100U
-/* Prime, so that a walk by it meets every cookie and no two neighbours. */
+#define CREDENTIALS_MAX  200000U
+#define CREDENTIAL_BYTES 2048U
+#define MEMORY_BYTES     65536U
+#define SHARED_BYTES     ((size_t)8 * 1024 * 1024)
+#define ROUNDS_DEFAULT   300000U
+#define CREDENTIALS_HOT  100U
+/* Prime, so that a walk by it meets every one and no two neighbours. */
 #define STRIDE   7919U
 #define NS_PER_S 1e9
 
@@ -36,8 +40,9 @@ struct bench {
     struct lh_request request;
     struct lh_request_header headers[3];
     struct memory memory;
-    char (*cookies)[COOKIE_BYTES];
-    size_t cookie_count;
+    char **credentials;
+    size_t count;
+    bool are_tokens;
     size_t refused;
 };
 
@@ -81,11 +86,12 @@ static lh_slice slice_of(const char *text)
     return (lh_slice){(const uint8_t *)text, strlen(text)};
 }
 
-static void decide(struct bench *bench, const char *cookie)
+static void decide(struct bench *bench, const char *credential)
 {
     struct lh_decision decision;
     struct lh_gate_call *call = NULL;
-    bench->headers[2] = (struct lh_request_header){LH_HEADER_COOKIE, slice_of(cookie)};
+    enum lh_header_kind kind = bench->are_tokens ? LH_HEADER_AUTHORIZATION : LH_HEADER_COOKIE;
+    bench->headers[2] = (struct lh_request_header){kind, slice_of(credential)};
     bench->memory.used = 0;
     lh_status status = lh_gate_decide(bench->gate, &bench->policy, &bench->request, ignore_wake,
                                       NULL, &decision, &call);
@@ -102,16 +108,16 @@ static double cpu_ns(void)
     return (double)now.tv_sec * NS_PER_S + (double)now.tv_nsec;
 }
 
-/* Decides rounds times over the first count cookies, and prints what one cost. */
+/* Decides rounds times over the first count credentials, and prints what one cost. */
 static void measure(struct bench *bench, const char *name, size_t count, size_t rounds)
 {
     for (size_t i = 0; i < count; i++) {
-        decide(bench, bench->cookies[i]);
+        decide(bench, bench->credentials[i]);
     }
     bench->refused = 0;
     double began_ns = cpu_ns();
     for (size_t i = 0; i < rounds; i++) {
-        decide(bench, bench->cookies[i * STRIDE % count]);
+        decide(bench, bench->credentials[i * STRIDE % count]);
     }
     double each_ns = (cpu_ns() - began_ns) / (double)rounds;
     (void)printf("%-28s %8.0f ns %8zu refused\n", name, each_ns, bench->refused);
@@ -119,12 +125,18 @@ static void measure(struct bench *bench, const char *name, size_t count, size_t 
 
 static void prepare(struct bench *bench, const char *tenant)
 {
-    bench->policy = (struct lh_gate_policy){.mode = LH_GATE_ON,
-                                            .tenant_from = LH_GATE_TENANT_HEADER,
-                                            .state = LH_GATE_STATE_CLAIMS,
-                                            .credentials = LH_GATE_CREDENTIAL_COOKIE,
-                                            .budget_ms = 1000,
-                                            .cold_budget_ms = 1000};
+    static const uint8_t client[] = {127, 0, 0, 1};
+    static lh_slice audience;
+    audience = slice_of("bench");
+    bench->policy = (struct lh_gate_policy){
+        .mode = LH_GATE_ON,
+        .tenant_from = LH_GATE_TENANT_HEADER,
+        .state = LH_GATE_STATE_CLAIMS,
+        .credentials = bench->are_tokens ? LH_GATE_CREDENTIAL_BEARER : LH_GATE_CREDENTIAL_COOKIE,
+        .token_mode = LH_GATE_TOKEN_STATELESS,
+        .audiences = {&audience, 1},
+        .budget_ms = 1000,
+        .cold_budget_ms = 1000};
     bench->headers[0] = (struct lh_request_header){LH_HEADER_ACCEPT, slice_of("*/*")};
     bench->headers[1] = (struct lh_request_header){LH_HEADER_TENANT, slice_of(tenant)};
     bench->request = (struct lh_request){.method = slice_of("GET"),
@@ -134,50 +146,85 @@ static void prepare(struct bench *bench, const char *tenant)
                                          .target = slice_of("/"),
                                          .headers = bench->headers,
                                          .header_count = 3,
+                                         .client = {client, sizeof(client)},
                                          .request_id = slice_of("4bf92f3577b34da6a3ce929d0e0e4736"),
                                          .alloc = take,
                                          .memory = &bench->memory};
 }
 
-static int read_cookies(struct bench *bench, const char *path)
+static int read_credentials(struct bench *bench, const char *path)
 {
+    char line[CREDENTIAL_BYTES];
     FILE *file = fopen(path, "r");
-    bench->cookies = malloc(COOKIES_MAX * sizeof(*bench->cookies));
-    if (file == NULL || bench->cookies == NULL) {
+    bench->credentials = calloc(CREDENTIALS_MAX, sizeof(*bench->credentials));
+    if (file == NULL || bench->credentials == NULL) {
         return -1;
     }
-    while (bench->cookie_count < COOKIES_MAX &&
-           fgets(bench->cookies[bench->cookie_count], COOKIE_BYTES, file) != NULL) {
-        char *line = bench->cookies[bench->cookie_count++];
+    while (bench->count < CREDENTIALS_MAX && fgets(line, sizeof(line), file) != NULL) {
         line[strcspn(line, "\n")] = '\0';
+        bench->credentials[bench->count] = strdup(line);
+        if (bench->credentials[bench->count++] == NULL) {
+            return -1;
+        }
     }
     (void)fclose(file);
-    return bench->cookie_count > COOKIES_HOT ? 0 : -1;
+    bench->are_tokens = bench->count > 0 && strncmp(bench->credentials[0], "Bearer ", 7) == 0;
+    return bench->count > CREDENTIALS_HOT ? 0 : -1;
+}
+
+static void forget_credentials(struct bench *bench)
+{
+    for (size_t i = 0; bench->credentials != NULL && i < bench->count; i++) {
+        free(bench->credentials[i]);
+    }
+    free(bench->credentials);
 }
 
 static void run(struct bench *bench, size_t rounds)
 {
-    measure(bench, "remembered, claims", COOKIES_HOT, rounds);
+    measure(bench, "remembered, claims", CREDENTIALS_HOT, rounds);
     bench->policy.state = LH_GATE_STATE_NONE;
-    measure(bench, "remembered, none", COOKIES_HOT, rounds);
-    measure(bench, "looked up, none", bench->cookie_count, rounds);
+    measure(bench, "remembered, none", CREDENTIALS_HOT, rounds);
+    if (bench->are_tokens) {
+        bench->policy.tenant_from |= LH_GATE_TENANT_CLAIM;
+        measure(bench, "remembered, tenant by claim", CREDENTIALS_HOT, rounds);
+        bench->policy.tenant_from = LH_GATE_TENANT_HEADER;
+    }
+    measure(bench, bench->are_tokens ? "verified, none" : "looked up, none", bench->count, rounds);
     bench->policy.state = LH_GATE_STATE_CLAIMS;
-    char *last = bench->cookies[0] + strlen(bench->cookies[0]) - 1;
+    char *last = bench->credentials[0] + strlen(bench->credentials[0]) - 1;
     *last = *last == 'A' ? 'Q' : 'A';
     measure(bench, "forged", 1, rounds);
+}
+
+/* Where rates are counted. returns: 0, or -1. */
+static int share_memory(struct lh_host *host)
+{
+    void *memory =
+        mmap(NULL, SHARED_BYTES, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+    if (memory == MAP_FAILED || !lh_is_ok(lh_shared_prepare(memory, SHARED_BYTES))) {
+        return -1;
+    }
+    host->shared = memory;
+    host->shared_len = SHARED_BYTES;
+    return 0;
 }
 
 int main(int count, char **arguments)
 {
     static struct bench bench;
-    static const struct lh_host host = {.log = print_line, .offload = run_at_once};
+    struct lh_host host = {.log = print_line, .offload = run_at_once};
     char why[LH_HOME_ERROR_BYTES] = "";
-    if (count < 4 || read_cookies(&bench, arguments[3]) != 0) {
-        (void)fprintf(stderr, "decide HOME TENANT COOKIES [ROUNDS]: more than %u cookies\n",
-                      COOKIES_HOT);
+    if (count < 4 || read_credentials(&bench, arguments[3]) != 0) {
+        (void)fprintf(stderr, "decide HOME TENANT CREDENTIALS [ROUNDS]: more than %u of these\n",
+                      CREDENTIALS_HOT);
         return EXIT_FAILURE;
     }
     struct lh_home *home = NULL;
+    if (share_memory(&host) != 0) {
+        (void)fprintf(stderr, "decide: no memory for rates\n");
+        return EXIT_FAILURE;
+    }
     if (!lh_is_ok(lh_home_open_worker(arguments[1], &host, &home, why))) {
         (void)fprintf(stderr, "decide: %s\n", why);
         return EXIT_FAILURE;
@@ -186,6 +233,6 @@ int main(int count, char **arguments)
     prepare(&bench, arguments[2]);
     run(&bench, count > 4 ? strtoull(arguments[4], NULL, 10) : ROUNDS_DEFAULT);
     lh_home_close(home);
-    free(bench.cookies);
+    forget_credentials(&bench);
     return EXIT_SUCCESS;
 }

@@ -1,10 +1,14 @@
-"""The servers that are measured: each an nginx with one pinned worker and a folder of its own."""
+"""The servers that are measured: each has one pinned worker and a folder of its own."""
 import os
+import shutil
 import signal
 import subprocess
 import time
 import urllib.error
 import urllib.request
+
+import tokens
+
 
 MAIN = '''{modules}
 {user}
@@ -32,10 +36,39 @@ PROXY = '''            proxy_pass http://upstream_service;
 '''
 UPSTREAM = '''    upstream upstream_service {{ server 127.0.0.1:{port}; keepalive 64; keepalive_requests 1000000; }}
 '''
+# What its manual recommends for a bearer token: signature, algorithm, end, and the claim that names the tenant.
+HAPROXY = '''global
+    nbthread 1
+    maxconn 1000
+    tune.bufsize 16384
+defaults
+    mode http
+    timeout connect 2s
+    timeout client 300s
+    timeout server 300s
+    http-reuse always
+frontend gateway
+    bind 127.0.0.1:{port}
+    http-request del-header X-Session-Tenant
+    http-request set-var(txn.token) http_auth_bearer
+    http-request set-var(txn.alg) var(txn.token),jwt_header_query('$.alg')
+    http-request deny deny_status 401 unless {{ var(txn.alg) -m str {algorithm} }}
+    http-request deny deny_status 401 unless {{ var(txn.token),jwt_verify(txn.alg,"{pem}") -m int 1 }}
+    http-request set-var(txn.exp) var(txn.token),jwt_payload_query('$.exp','int')
+    http-request set-var(txn.now) date()
+    http-request deny deny_status 401 if {{ var(txn.exp),sub(txn.now) -m int lt 0 }}
+    http-request set-var(txn.tenant) var(txn.token),jwt_payload_query('$.tenant_id')
+    http-request deny deny_status 403 unless {{ var(txn.tenant) -m str acme }}
+    http-request set-header X-Session-Tenant %[var(txn.tenant)]
+    default_backend service
+backend service
+    server upstream 127.0.0.1:{upstream} pool-max-conn 64
+'''
 
 
 class Server:
     """A running nginx, ready to answer."""
+    stop_signal = signal.SIGQUIT
 
     def __init__(self, folder, name, port, text):
         self.port = port
@@ -43,14 +76,19 @@ class Server:
         self.times = os.path.join(self.folder, 'times.log')
         os.makedirs(self.folder)
         os.chmod(self.folder, 0o755)
-        conf = os.path.join(self.folder, 'nginx.conf')
+        conf = os.path.join(self.folder, 'conf')
         with open(conf, 'w', encoding='utf-8') as file:
             file.write(text.replace('@FOLDER@', self.folder))
-        self.process = subprocess.Popen(['nginx', '-p', self.folder, '-c', conf, '-e',
-                                         os.path.join(self.folder, 'error.log')])
+        self.process = subprocess.Popen(self.command(conf))
         self.wait()
+        self.worker = self.find_worker()
+
+    def command(self, conf):
+        return ['nginx', '-p', self.folder, '-c', conf, '-e', os.path.join(self.folder, 'error.log')]
+
+    def find_worker(self):
         with open(f'/proc/{self.process.pid}/task/{self.process.pid}/children', encoding='ascii') as file:
-            self.worker = int(file.read().split()[0])
+            return int(file.read().split()[0])
 
     def wait(self):
         for _ in range(100):
@@ -65,12 +103,27 @@ class Server:
 
     def stop(self):
         if self.process.poll() is None:
-            self.process.send_signal(signal.SIGQUIT)
+            self.process.send_signal(self.stop_signal)
             try:
                 self.process.wait(5)
             except subprocess.TimeoutExpired:
                 self.process.terminate()
                 self.process.wait()
+
+
+class HAProxy(Server):
+    """A running HAProxy with one thread, which is its worker."""
+    stop_signal = signal.SIGTERM
+
+    def __init__(self, folder, name, port, text, cpu):
+        self.cpu = cpu
+        super().__init__(folder, name, port, text)
+
+    def command(self, conf):
+        return ['taskset', '-c', self.cpu, 'haproxy', '-db', '-q', '-f', conf]
+
+    def find_worker(self):
+        return self.process.pid
 
 
 def cpu_mask(cpu):
@@ -94,6 +147,7 @@ class Starter:
 
     def __init__(self, folder, user, module, home, upstream_port, cpu):
         self.folder, self.user, self.module, self.home = folder, user, module, home
+        self.upstream_port = upstream_port
         self.http = UPSTREAM.format(port=upstream_port)
         self.cpu = cpu
         self.servers = []
@@ -121,10 +175,26 @@ class Starter:
 '''
         return self.start('auth', port, server)
 
-    def gate(self, name, port, state='claims', logs_time=False):
+    def haproxy(self, port, algorithm, pem):
+        """None where it is not installed."""
+        if shutil.which('haproxy') is None:
+            return None
+        text = HAPROXY.format(port=port, algorithm=algorithm, pem=pem, upstream=self.upstream_port)
+        self.servers.append(HAProxy(self.folder, 'haproxy', port, text, self.cpu))
+        return self.servers[-1]
+
+    def token_gate(self, name, port, state):
+        """A gate that takes bearer tokens, which speak for themselves."""
+        return self.gate(name, port, state, options=f'''
+        leasehold_credential bearer;
+        leasehold_mode stateless;
+        leasehold_audience {tokens.AUDIENCE};
+''')
+
+    def gate(self, name, port, state='claims', logs_time=False, options=''):
         server = f'''        leasehold on;
         leasehold_tenant_from header;
-        leasehold_state {state};
+        leasehold_state {state};{options}
         location / {{
 {PROXY}        }}
 '''

@@ -13,6 +13,7 @@ import tempfile
 
 import bench
 import gateways
+import homes
 
 ROOT = bench.ROOT
 LIMIT_PER_S = 200
@@ -24,12 +25,12 @@ FLOOD_CONNECTIONS = LIMIT_PER_S * TIMES * (PAUSE_MS + 1) // 1000
 QUIET_CONNECTIONS = 16
 
 
-class Home(bench.Home):
+class Home(homes.Home):
     """A home with a second tenant, whose rate is limited."""
 
     def __init__(self, build, folder, user):
         super().__init__(build, folder, user, SESSIONS)
-        self.run('leasehold', '--home', self.path, 'tenant', 'add', 'globex', '--tier', 'free')
+        self.run('tenant', 'add', 'globex', '--tier', 'free')
         self.noisy = os.path.join(folder, 'cookies-noisy')
         command = [os.path.join(build, 'bench', 'fill_sessions'), self.path, 'globex', '100']
         with open(self.noisy, 'w', encoding='ascii') as file:
@@ -40,8 +41,8 @@ class Load:
     """wrk at a steady pace, as one tenant."""
 
     def __init__(self, port, tenant, cookies, connections, seconds, cpu):
-        environment = {**os.environ, 'LH_COOKIES': cookies, 'LH_TENANT': tenant, 'LH_PAUSE_MS': str(PAUSE_MS)}
-        self.begin(port, 'cookies.lua', environment, connections, seconds, cpu)
+        environment = {**os.environ, 'LH_CREDENTIALS': cookies, 'LH_TENANT': tenant, 'LH_PAUSE_MS': str(PAUSE_MS)}
+        self.begin(port, 'credentials.lua', environment, connections, seconds, cpu)
 
     def begin(self, port, script, environment, connections, seconds, cpu, niceness=0):
         command = ['nice', '-n', str(niceness), 'taskset', '-c', cpu, 'wrk', '-t1', f'-c{connections}', f'-d{seconds}s', '-s',

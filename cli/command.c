@@ -13,6 +13,10 @@
     (OPT(sub) | OPT(role) | OPT(scope) | OPT(group) | OPT(ttl) | OPT(sid) | OPT(service) |         \
      OPT(audience) | OPT(out))
 
+#define KEY_ADD_OPTIONS                                                                            \
+    (OPT(id) | OPT(algorithm) | OPT(public_key) | OPT(sub) | OPT(role) | OPT(scope) | OPT(ttl) |   \
+     OPT(out))
+
 static const struct command command_rows[] = {
     {"init", NULL, "", 0, 0, OPT(user), 0, NULL, run_init, "make a home",
      "Makes the home: settings, registry with the tiers free, standard and premium, session store, "
@@ -73,6 +77,19 @@ static const struct command command_rows[] = {
      "the reference is then taken as it is, for no store knows it."},
     {"key", "list", "[TENANT]", 0, 1, 0, NEEDS_HOME, NULL, run_key_list, "list keys",
      "Lists numbers and lives of keys, never the keys."},
+    {"key", "add", "TENANT", 1, 1, KEY_ADD_OPTIONS, NEEDS_HOME, NULL, run_key_add,
+     "give a service of a tenant a key for its requests",
+     "The service signs its requests under this key (RFC 9421), and passes where "
+     "leasehold_credential has \"signature\". With --algorithm ed25519 the key is the service's "
+     "own "
+     "and --public-key its public half. With --algorithm hmac-sha256 a secret is made and printed, "
+     "in base64, this one time; with --out it goes to a file that only its owner can read. The key "
+     "speaks for --sub (else for its own id), with the roles and scopes that are named here, and "
+     "without --ttl until it is removed. Workers know it at once."},
+    {"key", "remove", "TENANT KEY", 2, 2, 0, NEEDS_HOME,
+     "Requests of tenant \"%s\" that are signed under this key will be refused.", run_key_remove,
+     "take a key of request signatures away",
+     "When the command returns, no worker accepts its signatures any more."},
     {"key", "rotate", "[TENANT]", 0, 1, OPT(all) | OPT(node) | OPT(signing), NEEDS_HOME, NULL,
      run_key_rotate, "make new keys",
      "Makes a new data key for a tenant, for every tenant with --all, or a new key for signing "

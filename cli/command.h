@@ -110,6 +110,10 @@ lh_status run_session_revoke(struct run *run);
 lh_status run_key_list(struct run *run);
 /* leasehold key rotate */
 lh_status run_key_rotate(struct run *run);
+/* leasehold key add */
+lh_status run_key_add(struct run *run);
+/* leasehold key remove */
+lh_status run_key_remove(struct run *run);
 /* leasehold token mint */
 lh_status run_token_mint(struct run *run);
 /* leasehold recover */

@@ -2,6 +2,7 @@
  * leasehold key …
  */
 #include "command.h"
+#include "files.h"
 
 #include "base/slice.h"
 
@@ -60,4 +61,75 @@ lh_status run_key_rotate(struct run *run)
     LH_TRY(is_signing ? rotate_signing(run) : rotate_other(run));
     output_list_end(&run->output);
     return lh_ok();
+}
+
+/* --- Keys of request signatures --------------------------------------------------------------- */
+
+struct making {
+    struct run *run;
+    lh_status status;
+};
+
+static lh_status write_secret(struct run *run, lh_slice secret)
+{
+    LH_CLEANUP(lh_buf_fini) struct lh_buf line = LH_BUF_EMPTY;
+    LH_TRY(lh_buf_add(&line, secret));
+    LH_TRY(lh_buf_add_u8(&line, '\n'));
+    return files_write(run, lh_buf_view(&line));
+}
+
+static void print_made(void *context, const struct lh_admin_signature_key *made)
+{
+    struct making *making = context;
+    bool is_to_file = making->run->out_fd >= 0;
+    if (is_to_file) {
+        making->status = write_secret(making->run, made->secret);
+    }
+    const struct field fields[] = {
+        FIELD_OF_TEXT("secret", SHOW_RECORD, made->secret),
+        FIELD_OF_TEXT("key", SHOW_RECORD, made->id),
+        FIELD_OF_TEXT("algorithm", SHOW_RECORD, made->algorithm),
+        FIELD_OF_TEXT("subject", SHOW_RECORD, made->subject),
+        FIELD_OF_LIST("roles", SHOW_RECORD, made->roles),
+        FIELD_OF_LIST("scopes", SHOW_RECORD, made->scopes),
+        FIELD_OF_TIME("until", SHOW_RECORD, made->until_ms),
+    };
+    /* The first is the credential. */
+    size_t first = is_to_file || made->secret.len == 0 ? 1 : 0;
+    output_item(&making->run->output, fields + first, FIELD_COUNT(fields) - first);
+}
+
+lh_status run_key_add(struct run *run)
+{
+    const struct arguments *arguments = &run->arguments;
+    struct lh_admin_signature_key_spec spec = {
+        .tenant = operand(arguments, 0),
+        .id = option_value(arguments, OPTION_id),
+        .algorithm = option_value(arguments, OPTION_algorithm),
+        .subject = option_value(arguments, OPTION_sub),
+        .roles = option_values(arguments, OPTION_role),
+        .scopes = option_values(arguments, OPTION_scope),
+    };
+    if (spec.algorithm.len == 0) {
+        return run_fail(run, LH_INVALID, "name --algorithm ed25519 or hmac-sha256");
+    }
+    if (run->out_fd >= 0 && has_option(arguments, OPTION_public_key)) {
+        return run_fail(run, LH_INVALID, "--out is for a secret, and a public key has none");
+    }
+    LH_TRY(read_ttl(run, &spec.ttl_s));
+    if (has_option(arguments, OPTION_public_key)) {
+        spec.public_key = lh_buf_view(&run->inputs[0].text);
+        if (spec.public_key.len == 0) {
+            return run_fail(run, LH_MALFORMED, "the file of --public-key is empty");
+        }
+    }
+    struct making making = {run, lh_ok()};
+    LH_TRY(lh_admin_signature_key_add(run->admin, &spec, print_made, &making));
+    return making.status;
+}
+
+lh_status run_key_remove(struct run *run)
+{
+    return lh_admin_signature_key_remove(run->admin, operand(&run->arguments, 0),
+                                         operand(&run->arguments, 1));
 }

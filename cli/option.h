@@ -39,6 +39,10 @@ enum option_kind { OPTION_FLAG, OPTION_VALUE, OPTION_LIST, OPTION_INPUT, OPTION_
     X(signing, FLAG, "signing", "", "The key with which the tenant's tokens are signed.")          \
     X(sid, VALUE, "sid", "REF", "The session, by its reference, that the token belongs to.")       \
     X(service, FLAG, "service", "", "A token for an application at the session API.")              \
+    X(id, VALUE, "id", "ID", "How the service names its key; else an id is made.")                 \
+    X(algorithm, VALUE, "algorithm", "NAME", "ed25519 or hmac-sha256.")                            \
+    X(public_key, INPUT, "public-key", "FILE",                                                     \
+      "The public half of an ed25519 key, in PEM; - is standard input.")                           \
     X(audience, LIST, "audience", "NAME",                                                          \
       "Who shall take the token (leasehold; with --service leasehold-api); may be repeated.")
 

@@ -14,9 +14,11 @@ typedef struct {
 static char *ngx_http_leasehold_directive(ngx_conf_t *cf, ngx_command_t *cmd, void *conf);
 static char *ngx_http_leasehold_set_home(ngx_conf_t *cf, ngx_command_t *cmd, void *conf);
 static char *ngx_http_leasehold_check_zone(ngx_conf_t *cf, void *post, void *conf);
+static char *ngx_http_leasehold_check_nonces(ngx_conf_t *cf, void *post, void *conf);
 
 
 static ngx_conf_post_t  ngx_http_leasehold_zone_post = { ngx_http_leasehold_check_zone };
+static ngx_conf_post_t  ngx_http_leasehold_nonces_post = { ngx_http_leasehold_check_nonces };
 
 
 static ngx_conf_enum_t  ngx_http_leasehold_modes[] = {
@@ -233,6 +235,23 @@ ngx_http_leasehold_check_zone(ngx_conf_t *cf, void *post, void *conf)
     if (*size < NGX_HTTP_LEASEHOLD_ZONE_LEAST) {
         ngx_conf_log_error(NGX_LOG_EMERG, cf, 0, "\"leasehold_zone\": at least %uzm are needed",
                            NGX_HTTP_LEASEHOLD_ZONE_LEAST / 1024 / 1024);
+        return NGX_CONF_ERROR;
+    }
+
+    return NGX_CONF_OK;
+}
+
+
+static char *
+ngx_http_leasehold_check_nonces(ngx_conf_t *cf, void *post, void *conf)
+{
+    size_t  *size = conf;
+
+    (void) post;
+
+    if (*size < NGX_HTTP_LEASEHOLD_NONCES_LEAST) {
+        ngx_conf_log_error(NGX_LOG_EMERG, cf, 0, "\"leasehold_nonces\": at least %uzk are needed",
+                           (size_t) NGX_HTTP_LEASEHOLD_NONCES_LEAST / 1024);
         return NGX_CONF_ERROR;
     }
 

@@ -89,7 +89,8 @@ ngx_http_leasehold_set_credential(ngx_conf_t *cf, ngx_command_t *cmd, void *conf
         }
 
         if (ngx_http_leasehold_is(&value[i], "signature")) {
-            return ngx_http_leasehold_complain(cf, "not available in this build", &value[i]);
+            llcf->credentials |= LH_GATE_CREDENTIAL_SIGNATURE;
+            continue;
         }
 
         return ngx_http_leasehold_complain(cf, "unknown credential", &value[i]);

@@ -28,6 +28,8 @@ ngx_http_leasehold_filter_init(ngx_conf_t *cf)
     if (lmcf->home.len) {
         ngx_http_next_header_filter = ngx_http_top_header_filter;
         ngx_http_top_header_filter = ngx_http_leasehold_header_filter;
+
+        ngx_http_leasehold_body_filter_init();
     }
 
     return NGX_OK;

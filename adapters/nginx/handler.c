@@ -7,7 +7,8 @@
  * REWRITE        ahead of the rewrite module: the location is known, so its policy decides, and a
  *                "return", "if" or "rewrite" in it runs only after that.
  * PREACCESS      the same decision is looked at again. Not ACCESS: subrequests and "satisfy any"
- *                pass that phase by, and limit_req runs before it.
+ *                pass that phase by, and limit_req runs before it. A signed body is read and
+ *                judged here.
  *
  * A decision holds for a policy, not for a location: each internal redirect, error page, named
  * location and subrequest comes through REWRITE with the policy of where it went, and is decided
@@ -56,7 +57,24 @@ ngx_http_leasehold_rewrite_handler(ngx_http_request_t *r)
 ngx_int_t
 ngx_http_leasehold_preaccess_handler(ngx_http_request_t *r)
 {
-    return ngx_http_leasehold_decide(r);
+    ngx_int_t                      rc;
+    ngx_http_leasehold_verdict_t  *verdict;
+
+    rc = ngx_http_leasehold_decide(r);
+    if (rc != NGX_DECLINED) {
+        return rc;
+    }
+
+    verdict = ngx_http_leasehold_visit_find(r)->verdict;
+
+    if (verdict->decision.signed_body == NULL) {
+        return NGX_DECLINED;
+    }
+
+    rc = ngx_http_leasehold_check_body(r, verdict);
+
+    return rc == NGX_DECLINED && verdict->decision.http_status
+           ? ngx_http_leasehold_refuse(r, verdict) : rc;
 }
 
 
@@ -382,6 +400,9 @@ ngx_http_leasehold_cancel(void *context)
             ngx_delete_posted_event(&visit->wake);
         }
     }
+
+    lh_gate_body_free(record->body);
+    record->body = NULL;
 
     ngx_http_leasehold_longlived_remove(record);
 }

@@ -24,7 +24,7 @@ ngx_http_leasehold_is_header_variable(ngx_str_t *name)
     header.len = name->len - skip;
     kind = lh_gate_header_kind(header);
 
-    return kind == LH_HEADER_COOKIE || kind == LH_HEADER_AUTHORIZATION || lh_gate_is_managed(kind);
+    return ngx_http_leasehold_is_written(kind);
 }
 
 

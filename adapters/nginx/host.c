@@ -63,6 +63,8 @@ ngx_http_leasehold_worker_init(ngx_cycle_t *cycle, ngx_http_leasehold_main_conf_
     worker->home_path = (const char *) lmcf->home.data;
     worker->host.shared = lmcf->shared;
     worker->host.shared_len = lmcf->shared_len;
+    worker->host.nonces = lmcf->nonces;
+    worker->host.nonces_len = lmcf->nonces_len;
     worker->host.self = worker;
     worker->host.log = ngx_http_leasehold_log;
     worker->host.offload = ngx_http_leasehold_offload;

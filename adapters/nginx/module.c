@@ -10,6 +10,7 @@
 static ngx_int_t ngx_http_leasehold_postconfiguration(ngx_conf_t *cf);
 static ngx_int_t ngx_http_leasehold_variable_index(ngx_conf_t *cf, const char *name);
 static void ngx_http_leasehold_warn_order(ngx_conf_t *cf);
+static ngx_int_t ngx_http_leasehold_init_module(ngx_cycle_t *cycle);
 static ngx_int_t ngx_http_leasehold_init_process(ngx_cycle_t *cycle);
 static void ngx_http_leasehold_exit_process(ngx_cycle_t *cycle);
 static char *ngx_http_leasehold_init_conf(ngx_cycle_t *cycle, void *conf);
@@ -36,7 +37,7 @@ LH_PUBLIC ngx_module_t  ngx_http_leasehold_module = {
     ngx_http_leasehold_commands,           /* module directives */
     NGX_HTTP_MODULE,                       /* module type */
     NULL,                                  /* init master */
-    NULL,                                  /* init module */
+    ngx_http_leasehold_init_module,        /* init module */
     ngx_http_leasehold_init_process,       /* init process */
     NULL,                                  /* init thread */
     NULL,                                  /* exit thread */
@@ -141,7 +142,14 @@ ngx_http_leasehold_postconfiguration(ngx_conf_t *cf)
 
     ngx_http_leasehold_warn_order(cf);
 
-    if (ngx_http_leasehold_add_zone(cf, lmcf) != NGX_OK) {
+    if (lmcf->takes_signatures && lmcf->nonces_size == NGX_CONF_UNSET_SIZE) {
+        ngx_log_error(NGX_LOG_EMERG, cf->log, 0,
+                      "leasehold: a location takes signatures, but there is no memory in which "
+                      "workers would remember those that were used: say \"leasehold_nonces SIZE\"");
+        return NGX_ERROR;
+    }
+
+    if (ngx_http_leasehold_add_zones(cf, lmcf) != NGX_OK) {
         return NGX_ERROR;
     }
 
@@ -233,6 +241,21 @@ ngx_http_leasehold_init_conf(ngx_cycle_t *cycle, void *conf)
 
     return ngx_http_leasehold_check_home(cycle, &lmcf->home) == NGX_OK ? NGX_CONF_OK
                                                                        : NGX_CONF_ERROR;
+}
+
+
+/* The last thing that is done with a new configuration before workers get it. */
+static ngx_int_t
+ngx_http_leasehold_init_module(ngx_cycle_t *cycle)
+{
+    ngx_http_leasehold_main_conf_t  *lmcf;
+
+    lmcf = ngx_get_conf(cycle->conf_ctx, ngx_http_module) == NULL
+           ? NULL : ngx_http_cycle_get_module_main_conf(cycle, ngx_http_leasehold_module);
+
+    ngx_http_leasehold_retire_nonces(cycle, lmcf);
+
+    return NGX_OK;
 }
 
 

@@ -8,10 +8,11 @@
  *   module.c      the modules, their phases and the worker's life
  *   host.c        what the library needs from a worker; lanes.c: its two threads
  *   zone.c        memory that workers share
+ *   body.c        bodies of signed requests
  *   record.c      what is remembered of a request
  *   handler.c     when a request is decided, and waiting for it
  *   scrub.c       request headers: what is taken away and what is put in, with header_list.c,
- *                 connection_headers.c and header_variables.c
+ *                 header_names.c, connection_headers.c and header_variables.c
  *   answer.c      refusals
  *   filter.c      answer headers
  *   variables.c   $leasehold_...
@@ -39,6 +40,10 @@ typedef struct {
     size_t                     zone_size;         /* of what workers share */
     void                      *shared;            /* what of it is the library's; set by zone.c */
     size_t                     shared_len;
+    size_t                     nonces_size;       /* likewise for nonces of signatures */
+    void                      *nonces;
+    size_t                     nonces_len;
+    unsigned                   takes_signatures:1; /* some location does */
 } ngx_http_leasehold_main_conf_t;
 
 
@@ -85,6 +90,13 @@ typedef struct {
 enum { NGX_HTTP_LEASEHOLD_STALE_REFUSE, NGX_HTTP_LEASEHOLD_STALE_PASS };
 enum { NGX_HTTP_LEASEHOLD_LONGLIVED_CLOSE, NGX_HTTP_LEASEHOLD_LONGLIVED_KEEP };
 enum { NGX_HTTP_LEASEHOLD_CACHE_CONTROL_PRIVATE, NGX_HTTP_LEASEHOLD_CACHE_CONTROL_KEEP };
+
+
+enum {
+    NGX_HTTP_LEASEHOLD_BODY_UNREAD = 0,
+    NGX_HTTP_LEASEHOLD_BODY_BEGUN,                /* to be read; stays where it is not good */
+    NGX_HTTP_LEASEHOLD_BODY_GOOD
+};
 
 
 typedef struct ngx_http_leasehold_record_s   ngx_http_leasehold_record_t;
@@ -142,6 +154,11 @@ struct ngx_http_leasehold_record_s {
     struct lh_request_header      *headers;   /* raw values of all that concern the gate */
     ngx_http_leasehold_taken_t    *taken;     /* the same headers as nginx has them */
     ngx_uint_t                     taken_count;
+    ngx_uint_t                     signature_count; /* of these, headers of signatures */
+    struct lh_claimed_nonce        claimed;
+    struct lh_gate_body           *body;      /* while it is read */
+    ngx_http_leasehold_verdict_t  *body_verdict; /* that asked for it */
+    ngx_uint_t                     body_state; /* of a signed one */
     ngx_http_leasehold_verdict_t  *verdicts;
     ngx_http_leasehold_verdict_t  *identity;  /* the last one that was not off, of main */
     ngx_http_leasehold_visit_t    *visits;
@@ -152,7 +169,8 @@ struct ngx_http_leasehold_record_s {
 
 
 /* nginx's own part of a zone is far less than the difference. */
-#define NGX_HTTP_LEASEHOLD_ZONE_LEAST  (LH_SHARED_LEAST_BYTES + 1024 * 1024)
+#define NGX_HTTP_LEASEHOLD_ZONE_LEAST    (LH_SHARED_LEAST_BYTES + 1024 * 1024)
+#define NGX_HTTP_LEASEHOLD_NONCES_LEAST  (256 * 1024)
 
 
 extern ngx_module_t  ngx_http_leasehold_module;
@@ -168,7 +186,15 @@ extern ngx_command_t  ngx_http_leasehold_commands[];
 
 /* zone.c */
 /* Asks nginx for the memory that workers share; a reload keeps it while its size stays. */
-ngx_int_t ngx_http_leasehold_add_zone(ngx_conf_t *cf, ngx_http_leasehold_main_conf_t *lmcf);
+ngx_int_t ngx_http_leasehold_add_zones(ngx_conf_t *cf, ngx_http_leasehold_main_conf_t *lmcf);
+/* Ends the former cycle's memory of nonces where it is not this one's. lmcf: NULL: none. */
+void ngx_http_leasehold_retire_nonces(ngx_cycle_t *cycle, ngx_http_leasehold_main_conf_t *lmcf);
+
+/* body.c */
+void ngx_http_leasehold_body_filter_init(void);
+/* Whether the body is the one that was signed; see there. */
+ngx_int_t ngx_http_leasehold_check_body(ngx_http_request_t *r,
+    ngx_http_leasehold_verdict_t *verdict);
 
 /* host.c: the worker's home. NULL while it cannot be used. */
 struct lh_gate *ngx_http_leasehold_gate(void);
@@ -204,6 +230,11 @@ ngx_int_t ngx_http_leasehold_own_headers(ngx_http_request_t *r);
 /* Makes the request's headers what the verdict says. */
 ngx_int_t ngx_http_leasehold_apply(ngx_http_leasehold_visit_t *visit,
     ngx_http_leasehold_verdict_t *verdict);
+
+/* header_names.c */
+/* Makes a header to be put into a request. name: of static storage. NGX_ERROR: no memory. */
+ngx_int_t ngx_http_leasehold_fill(ngx_http_request_t *r, ngx_table_elt_t *element, lh_slice name,
+    lh_slice value);
 
 /* header_variables.c */
 /* Finds the $http_... whose headers each location writes anew. NGX_ERROR: no memory. */
@@ -250,6 +281,23 @@ ngx_http_leasehold_slice(ngx_str_t s)
     lh_slice  slice = { s.data, s.len };
 
     return slice;
+}
+
+
+static ngx_inline ngx_uint_t
+ngx_http_leasehold_has_name(ngx_table_elt_t *h, lh_slice name)
+{
+    return h->key.len == name.len
+           && ngx_strncasecmp(h->key.data, (u_char *) (uintptr_t) name.ptr, name.len) == 0;
+}
+
+
+/* Whether each location writes headers of this kind anew. */
+static ngx_inline ngx_uint_t
+ngx_http_leasehold_is_written(enum lh_header_kind kind)
+{
+    return kind == LH_HEADER_COOKIE || kind == LH_HEADER_AUTHORIZATION
+           || kind == LH_HEADER_SIGNATURE || lh_gate_is_managed(kind);
 }
 
 

@@ -11,6 +11,8 @@
 
 static ngx_int_t ngx_http_leasehold_check_merged(ngx_conf_t *cf,
     ngx_http_leasehold_loc_conf_t *conf);
+static void ngx_http_leasehold_note_signatures(ngx_conf_t *cf,
+    ngx_http_leasehold_loc_conf_t *conf);
 static ngx_http_leasehold_policy_t *ngx_http_leasehold_build_policy(ngx_conf_t *cf,
     ngx_http_leasehold_loc_conf_t *conf);
 
@@ -27,6 +29,7 @@ ngx_http_leasehold_create_main_conf(ngx_conf_t *cf)
 
     lmcf->request_id_index = NGX_ERROR;
     lmcf->zone_size = NGX_CONF_UNSET_SIZE;
+    lmcf->nonces_size = NGX_CONF_UNSET_SIZE;
 
     return lmcf;
 }
@@ -140,10 +143,25 @@ ngx_http_leasehold_merge_loc_conf(ngx_conf_t *cf, void *parent, void *child)
         return NGX_CONF_ERROR;
     }
 
+    ngx_http_leasehold_note_signatures(cf, conf);
+
     conf->policy = prev->policy && !conf->has_directives
                    ? prev->policy : ngx_http_leasehold_build_policy(cf, conf);
 
     return conf->policy ? NGX_CONF_OK : NGX_CONF_ERROR;
+}
+
+
+/* What takes signatures needs memory for their nonces; see the end of the configuration. */
+static void
+ngx_http_leasehold_note_signatures(ngx_conf_t *cf, ngx_http_leasehold_loc_conf_t *conf)
+{
+    ngx_http_leasehold_main_conf_t  *lmcf;
+
+    if (conf->mode != LH_GATE_OFF && (conf->credentials & LH_GATE_CREDENTIAL_SIGNATURE)) {
+        lmcf = ngx_http_conf_get_module_main_conf(cf, ngx_http_leasehold_module);
+        lmcf->takes_signatures = 1;
+    }
 }
 
 

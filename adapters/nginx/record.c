@@ -42,6 +42,53 @@ ngx_http_leasehold_authority(ngx_http_request_t *r)
 }
 
 
+/*
+ * The next value of a header as the client sent it: of those that concern the gate from where they
+ * were parsed, of others from the list, in which no location changes them.
+ */
+static bool
+ngx_http_leasehold_next_value(void *sent_headers, lh_slice name, size_t *position,
+    lh_slice *out_value)
+{
+    size_t                        i, n;
+    ngx_list_part_t              *part;
+    ngx_table_elt_t              *element;
+    ngx_http_leasehold_record_t  *record;
+
+    record = sent_headers;
+
+    if (lh_gate_header_kind(name) != LH_HEADER_PLAIN) {
+        for (n = *position; n < record->taken_count; n++) {
+            element = record->taken[n].element;
+
+            if (ngx_http_leasehold_has_name(element, name)) {
+                *position = n + 1;
+                *out_value = ngx_http_leasehold_slice(element->value);
+                return true;
+            }
+        }
+
+        return false;
+    }
+
+    n = 0;
+
+    for (part = &record->main->headers_in.headers.part; part; part = part->next) {
+        element = part->elts;
+
+        for (i = 0; i < part->nelts; i++, n++) {
+            if (n >= *position && ngx_http_leasehold_has_name(&element[i], name)) {
+                *position = n + 1;
+                *out_value = ngx_http_leasehold_slice(element[i].value);
+                return true;
+            }
+        }
+    }
+
+    return false;
+}
+
+
 static void
 ngx_http_leasehold_describe(ngx_http_leasehold_record_t *record)
 {
@@ -57,6 +104,10 @@ ngx_http_leasehold_describe(ngx_http_leasehold_record_t *record)
     /* nginx cuts whatever follows the colon; a port that is none makes the host malformed */
     record->request.host = record->request.authority;
     record->request.target = ngx_http_leasehold_slice(r->unparsed_uri);
+    record->request.has_body = r->headers_in.content_length_n > 0 || r->headers_in.chunked;
+    record->request.next_value = ngx_http_leasehold_next_value;
+    record->request.sent_headers = record;
+    record->request.claimed = &record->claimed;
     record->request.is_upgrade = r->headers_in.upgrade != NULL;
     record->request.alloc = ngx_http_leasehold_alloc;
     record->request.memory = r->pool;

@@ -11,26 +11,7 @@
 #define NGX_HTTP_LEASEHOLD_EXTRA_MAX  (LH_DECISION_INJECT_MAX + 2)
 
 
-/* Names of what is put in, kept ready; a few more than there are. */
-#define NGX_HTTP_LEASEHOLD_NAMES_MAX  24
-#define NGX_HTTP_LEASEHOLD_NAME_BYTES 32
-
-
-/* A header name as nginx's modules look for it. */
-typedef struct {
-    u_char      *name;       /* of static storage: known by its address */
-    size_t       len;
-    ngx_uint_t   hash;
-    u_char       lowcase[NGX_HTTP_LEASEHOLD_NAME_BYTES];
-} ngx_http_leasehold_name_t;
-
-
 static ngx_str_t  ngx_http_leasehold_cookie_name = ngx_string("Cookie");
-
-/* the process's own; filled as names are met */
-static ngx_http_leasehold_name_t  ngx_http_leasehold_names[NGX_HTTP_LEASEHOLD_NAMES_MAX];
-static ngx_uint_t                 ngx_http_leasehold_names_count;
-
 
 static ngx_int_t ngx_http_leasehold_replace_host(ngx_http_leasehold_record_t *record);
 static ngx_http_leasehold_taken_t *ngx_http_leasehold_collect(ngx_http_request_t *r,
@@ -59,11 +40,7 @@ ngx_http_leasehold_is_managed(ngx_table_elt_t *element)
 static ngx_uint_t
 ngx_http_leasehold_is_ours(ngx_table_elt_t *element)
 {
-    enum lh_header_kind  kind;
-
-    kind = ngx_http_leasehold_kind(element);
-
-    return kind == LH_HEADER_COOKIE || kind == LH_HEADER_AUTHORIZATION || lh_gate_is_managed(kind);
+    return ngx_http_leasehold_is_written(ngx_http_leasehold_kind(element));
 }
 
 
@@ -193,6 +170,10 @@ ngx_http_leasehold_note(ngx_http_leasehold_record_t *record)
     ngx_uint_t  i, count;
 
     count = ngx_min(record->taken_count, LH_REQUEST_HEADERS_MAX);
+
+    for (i = 0; i < record->taken_count; i++) {
+        record->signature_count += record->taken[i].kind == LH_HEADER_SIGNATURE;
+    }
 
     record->request.has_too_many_headers = record->taken_count > count;
     record->request.header_count = count;
@@ -384,65 +365,35 @@ ngx_http_leasehold_restore(ngx_http_leasehold_visit_t *visit)
 }
 
 
-static ngx_http_leasehold_name_t *
-ngx_http_leasehold_name(lh_slice name)
+/* Room for what is put in: a stack's, or more where a client's signatures are put in again. */
+static ngx_table_elt_t *
+ngx_http_leasehold_room(ngx_http_leasehold_visit_t *visit, struct lh_decision *decision,
+    ngx_table_elt_t *some)
 {
-    ngx_uint_t                  i;
-    ngx_http_leasehold_name_t  *known;
+    ngx_uint_t  count;
 
-    for (i = 0; i < ngx_http_leasehold_names_count; i++) {
-        known = &ngx_http_leasehold_names[i];
+    count = decision->is_signature_cut ? 0 : visit->record->signature_count;
 
-        if (known->name == name.ptr && known->len == name.len) {
-            return known;
-        }
-    }
-
-    if (i == NGX_HTTP_LEASEHOLD_NAMES_MAX || name.len > NGX_HTTP_LEASEHOLD_NAME_BYTES) {
-        return NULL;
-    }
-
-    known = &ngx_http_leasehold_names[i];
-    known->name = (u_char *) (uintptr_t) name.ptr;
-    known->len = name.len;
-    known->hash = ngx_hash_strlow(known->lowcase, known->name, name.len);
-
-    ngx_http_leasehold_names_count++;
-
-    return known;
+    return count ? ngx_palloc(visit->request->pool,
+                              (NGX_HTTP_LEASEHOLD_EXTRA_MAX + count) * sizeof(ngx_table_elt_t))
+                 : some;
 }
 
 
-/* name: of static storage. */
-static ngx_int_t
-ngx_http_leasehold_fill(ngx_http_request_t *r, ngx_table_elt_t *element, lh_slice name,
-    lh_slice value)
+/* Appends the client's headers of signatures. returns: how many elements there are now. */
+static ngx_uint_t
+ngx_http_leasehold_add_signatures(ngx_http_leasehold_record_t *record, ngx_table_elt_t *elements,
+    ngx_uint_t count)
 {
-    u_char                     *lowcase;
-    ngx_http_leasehold_name_t  *known;
+    ngx_uint_t  i;
 
-    ngx_memzero(element, sizeof(ngx_table_elt_t));
-    element->key.data = (u_char *) (uintptr_t) name.ptr;
-    element->key.len = name.len;
-    element->value.data = (u_char *) (uintptr_t) value.ptr;
-    element->value.len = value.len;
-
-    known = ngx_http_leasehold_name(name);
-    if (known) {
-        element->lowcase_key = known->lowcase;
-        element->hash = known->hash;
-        return NGX_OK;
+    for (i = 0; i < record->taken_count; i++) {
+        if (record->taken[i].kind == LH_HEADER_SIGNATURE) {
+            elements[count++] = *record->taken[i].element;
+        }
     }
 
-    lowcase = ngx_pnalloc(r->pool, name.len);
-    if (lowcase == NULL) {
-        return NGX_ERROR;
-    }
-
-    element->lowcase_key = lowcase;
-    element->hash = ngx_hash_strlow(lowcase, element->key.data, name.len);
-
-    return NGX_OK;
+    return count;
 }
 
 
@@ -452,12 +403,17 @@ ngx_http_leasehold_inject(ngx_http_leasehold_visit_t *visit, struct lh_decision 
     size_t               i;
     lh_slice             name;
     ngx_uint_t           count;
-    ngx_table_elt_t      elements[NGX_HTTP_LEASEHOLD_EXTRA_MAX], *authorization, *first;
+    ngx_table_elt_t      some[NGX_HTTP_LEASEHOLD_EXTRA_MAX], *elements, *authorization, *first;
     ngx_http_request_t  *r;
 
     r = visit->request;
     count = 0;
     first = NULL;
+
+    elements = ngx_http_leasehold_room(visit, decision, some);
+    if (elements == NULL) {
+        return NGX_ERROR;
+    }
 
     if (decision->has_cookie) {
         name = ngx_http_leasehold_slice(ngx_http_leasehold_cookie_name);
@@ -470,6 +426,10 @@ ngx_http_leasehold_inject(ngx_http_leasehold_visit_t *visit, struct lh_decision 
                     ? NULL : ngx_http_leasehold_authorization(visit->record);
     if (authorization) {
         elements[count++] = *authorization;
+    }
+
+    if (elements != some) {
+        count = ngx_http_leasehold_add_signatures(visit->record, elements, count);
     }
 
     /* what modules look at, as long-lived as the request, whichever list has a copy */

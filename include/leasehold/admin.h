@@ -275,10 +275,10 @@ LH_PUBLIC LH_MUST_USE lh_status lh_admin_session_revoke_all(struct lh_admin *adm
 /* --- Keys ------------------------------------------------------------------------------------- */
 
 struct lh_admin_key {
-    lh_slice kind;       /* "tenant", "signing", "node", "cell" */
-    lh_slice tenant;     /* its id; empty for others */
-    lh_slice id;         /* a number, or the kid of a node or signing key */
-    lh_slice state;      /* "pending", "active", "decrypt-only", "verify-only", "destroyed" */
+    lh_slice kind;   /* "tenant", "signing", "signature", "node", "cell" */
+    lh_slice tenant; /* its id; empty for others */
+    lh_slice id;     /* a number, the kid of a node or signing key, a signature's keyid */
+    lh_slice state;  /* "pending", "active", "decrypt-only", "verify-only", "over", "destroyed" */
     uint64_t created_ms; /* 0 = not known */
     uint64_t from_ms;    /* node and signing keys: first use */
     uint64_t until_ms;   /* when it goes; 0 = open */
@@ -323,6 +323,49 @@ LH_PUBLIC LH_MUST_USE lh_status lh_admin_key_rotate_signing(struct lh_admin *adm
 LH_PUBLIC LH_MUST_USE lh_status lh_admin_key_rotate_signing_all(struct lh_admin *admin,
                                                                 lh_admin_key_fn each,
                                                                 void *context);
+
+/* --- Keys of request signatures --------------------------------------------------------------- */
+
+struct lh_admin_signature_key_spec {
+    lh_slice tenant;
+    lh_slice id;         /* ed25519: as the service says it in keyid; empty: one is made */
+    lh_slice algorithm;  /* "hmac-sha256" or "ed25519" */
+    lh_slice public_key; /* ed25519: PEM; hmac-sha256: empty, for the secret is made */
+    lh_slice subject;    /* whom the key speaks for; empty: its id */
+    struct lh_admin_texts roles;
+    struct lh_admin_texts scopes;
+    uint32_t ttl_s; /* 0: no end */
+};
+
+/* A credential where it has a secret: never logged, wiped after the callback. */
+struct lh_admin_signature_key {
+    lh_slice id;
+    lh_slice algorithm;
+    lh_slice secret; /* hmac-sha256: base64; it is not to be had again. Else empty */
+    lh_slice subject;
+    struct lh_admin_texts roles;
+    struct lh_admin_texts scopes;
+    uint64_t until_ms; /* 0: no end */
+};
+
+typedef void (*lh_admin_signature_key_fn)(void *context, const struct lh_admin_signature_key *made);
+
+/*
+ * Gives a tenant a key under which a service signs its requests (RFC 9421). A secret is made here
+ * and lies sealed under the tenant's data key. Workers know it at once.
+ * Errors: ABSENT (tenant), FORBIDDEN (removed), MALFORMED (id, algorithm, public key, subject, role
+ * or scope), INVALID (an id for a secret), TOO_LARGE, EXISTS, LIMITED (too many), KEY_DOWN,
+ * NO_SPACE, REGISTRY_DOWN, COUNTERS_DOWN, CRYPTO, NO_MEMORY.
+ */
+LH_PUBLIC LH_MUST_USE lh_status
+lh_admin_signature_key_add(struct lh_admin *admin, const struct lh_admin_signature_key_spec *spec,
+                           lh_admin_signature_key_fn each, void *context);
+/*
+ * Takes one away: when this returns, no worker accepts its signatures any more.
+ * Errors: ABSENT (tenant or key), NO_SPACE, REGISTRY_DOWN, COUNTERS_DOWN.
+ */
+LH_PUBLIC LH_MUST_USE lh_status lh_admin_signature_key_remove(struct lh_admin *admin,
+                                                              lh_slice tenant, lh_slice id);
 
 /* --- Tokens ----------------------------------------------------------------------------------- */
 

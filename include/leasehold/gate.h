@@ -28,8 +28,9 @@ enum lh_gate_mode { LH_GATE_OFF, LH_GATE_ON, LH_GATE_OPTIONAL };
 #define LH_GATE_TENANT_CLAIM     8U /* "tenant_id" of a bearer token */
 
 /* What is accepted as a credential, as bits. What is not is neither read nor removed. */
-#define LH_GATE_CREDENTIAL_COOKIE 1U
-#define LH_GATE_CREDENTIAL_BEARER 2U
+#define LH_GATE_CREDENTIAL_COOKIE    1U
+#define LH_GATE_CREDENTIAL_BEARER    2U
+#define LH_GATE_CREDENTIAL_SIGNATURE 4U /* RFC 9421, under a key of the tenant's */
 
 /* What a cookie is: a handle to a session in the store, or a session that it holds whole. */
 enum lh_gate_cookie { LH_GATE_COOKIE_HANDLE, LH_GATE_COOKIE_SEALED };
@@ -65,7 +66,7 @@ struct lh_gate_policy {
     unsigned credentials;          /* LH_GATE_CREDENTIAL_... bits */
     enum lh_gate_cookie cookie;    /* the kind that is accepted; the other one is malformed */
     enum lh_gate_token_mode token_mode;
-    bool passes_authorization; /* an accepted bearer token goes on to the upstream */
+    bool passes_authorization; /* an accepted token or signature goes on to the upstream */
     lh_slice signin;           /* where browser navigations without session go; may be empty */
     uint32_t budget_ms;        /* deadline of the whole decision */
     uint32_t cold_budget_ms;   /* how long a key that is not warm may be waited for */
@@ -81,6 +82,7 @@ enum lh_header_kind {
     LH_HEADER_TENANT_LIKE, /* another spelling of it (X_Tenant_ID): removed, and names nobody */
     LH_HEADER_COOKIE,      /* kept aside; replaced by the decision's cookie */
     LH_HEADER_AUTHORIZATION,
+    LH_HEADER_SIGNATURE, /* Signature and Signature-Input (RFC 9421) */
     LH_HEADER_ORIGIN,
     LH_HEADER_FETCH_SITE, /* Sec-Fetch-Site */
     LH_HEADER_FETCH_MODE, /* Sec-Fetch-Mode */
@@ -114,6 +116,15 @@ struct lh_request_header {
 /* Most headers that concern the gate; more make the request malformed. */
 #define LH_REQUEST_HEADERS_MAX 64U
 
+/*
+ * What decisions about one request of a client share, for it may be decided in several locations:
+ * its nonce is claimed once. Zero at first; the host's, and written by the gate.
+ */
+struct lh_claimed_nonce {
+    bool is_set;
+    uint8_t uid[16]; /* of the tenant for whom it is claimed */
+};
+
 struct lh_request {
     lh_slice method;
     lh_slice host;      /* the host that the server routed by; a port is checked and ignored */
@@ -130,6 +141,16 @@ struct lh_request {
      * (a unix socket: empty) count as one client. */
     lh_slice client;
     bool is_charged; /* an earlier decision about this client's request was charged to a rate */
+    bool has_body;   /* also where nobody knows its length yet */
+    /*
+     * Where signatures are taken: the next value of a header as the client sent it, in order.
+     * name      lower case, to be compared without case and in no other spelling.
+     * position  0 at first; the host's.
+     * returns   false if there is none any more.
+     */
+    bool (*next_value)(void *sent_headers, lh_slice name, size_t *position, lh_slice *out_value);
+    void *sent_headers;
+    struct lh_claimed_nonce *claimed; /* where signatures are taken; as long-lived as the request */
 
     /* Memory that lives as long as the request. Returns NULL when there is none. */
     void *(*alloc)(void *memory, size_t len);
@@ -183,7 +204,19 @@ struct lh_request {
     X(TOKEN_REVOKED, token_revoked, 401, "a logout ended the token")                               \
     X(TOKEN_SESSION, token_session, 401, "token belongs to no session, or to another user's")      \
     X(TOKEN_REPLACED, token_replaced, 401, "token is not the one of its session, or no more")      \
-    X(CREDENTIAL_CONFLICT, credential_conflict, 401, "cookie and token are of two sessions")       \
+    X(CREDENTIAL_CONFLICT, credential_conflict, 401, "two credentials are not of one session")     \
+    X(SIGNATURE_MALFORMED, signature_malformed, 401,                                               \
+      "signature is malformed, or of a form that is refused")                                      \
+    X(SIGNATURE_KEY, signature_key, 401, "signature is of no key of the tenant")                   \
+    X(SIGNATURE_COVERAGE, signature_coverage, 401, "signature does not cover or say what it must") \
+    X(SIGNATURE_ALGORITHM, signature_algorithm, 401,                                               \
+      "signature names another algorithm than its key has")                                        \
+    X(SIGNATURE_EXPIRED, signature_expired, 401, "signature has expired")                          \
+    X(SIGNATURE_EARLY, signature_early, 401, "signature is not valid yet")                         \
+    X(SIGNATURE_INVALID, signature_invalid, 401, "signature does not hold")                        \
+    X(SIGNATURE_TENANT, signature_tenant, 401, "signed X-Tenant-ID is another tenant's")           \
+    X(SIGNATURE_REPLAYED, signature_replayed, 401, "signature was used before")                    \
+    X(SIGNATURE_BODY, signature_body, 401, "body is not the one that was signed")                  \
     X(TOKEN_SERVICE, token_service, 403, "token is for the session API")                           \
     X(ROLE, role, 403, "role is missing")                                                          \
     X(SCOPE, scope, 403, "scope is missing")                                                       \
@@ -191,6 +224,7 @@ struct lh_request {
     X(RATE_TENANT, rate_tenant, 429, "tenant has used up its rate of requests")                    \
     X(RATE_SIGNATURE, rate_signature, 429, "no time is left for signatures of this client")        \
     X(RATE_CLIENT, rate_client, 429, "client has used up its rate of requests without proof")      \
+    X(NONCES_LIMITED, nonces_limited, 429, "tenant holds its share of the nonces")                 \
     X(SCOPES_TOO_LARGE, scopes_too_large, 403, "scopes do not fit a header")                       \
     X(STATE_TOO_LARGE, state_too_large, 403, "state does not fit a header")                        \
     X(LEAK, leak, 503, "record of another tenant in this place")                                   \
@@ -198,6 +232,8 @@ struct lh_request {
     X(STORE_DOWN, store_down, 503, "session store unavailable")                                    \
     X(KEY_DOWN, key_down, 503, "key unavailable")                                                  \
     X(REGISTRY_DOWN, registry_down, 503, "registry or change counters unavailable")                \
+    X(NONCES_FULL, nonces_full, 503, "no room for another nonce")                                  \
+    X(NONCES_DOWN, nonces_down, 503, "whether the nonce was used before cannot be told")           \
     X(RECORD_FUTURE, record_future, 503, "record of a newer version")                              \
     X(BUDGET, budget, 503, "decision took too long")                                               \
     X(HOME_DOWN, home_down, 503, "home cannot be used")                                            \
@@ -239,20 +275,25 @@ struct lh_gate_watch {
     uint64_t end_ms;  /* session time at which it ends whatever happens */
     bool is_set;
     bool has_token;    /* the rest is its */
+    bool has_key;      /* of a signature: known by its id and generation */
     bool is_own_token; /* of the tenant's own issuer */
     bool has_tag;      /* the session must have the token: this is its tag */
     uint8_t token_tag[16];
-    uint8_t user_tag[16];
+    lh_slice subject;   /* of the token; in the request's memory */
     uint64_t epochs[3]; /* of the token: platform, tenant, user */
     uint64_t issued_ms;
     uint64_t skew_ms;
-    uint64_t generation; /* of the tenant's issuers */
+    uint64_t generation; /* of the tenant's issuers, or of the key */
+    lh_slice key_id;     /* lives as long as the request's memory */
     bool is_sealed;      /* the session lies in no store: the rest is what its cookie says */
     bool has_user;
     uint8_t session_user_tag[16];
     uint64_t session_epochs[3]; /* platform, tenant, user */
     uint64_t session_generation;
 };
+
+/* What a body must hash to. */
+struct lh_content_digest;
 
 /*
  * What to do with the request. All slices live as long as the request's memory. Starts as a
@@ -274,6 +315,12 @@ struct lh_decision {
     bool has_cookie;           /* a Cookie header remains */
     lh_slice cookie;           /* the client's cookies without ours */
     bool is_authorization_cut; /* Authorization is not for the upstream */
+    bool is_signature_cut;     /* nor are Signature and Signature-Input */
+    /*
+     * Not NULL: the body is signed. Whoever passes the request on first reads it to its end and
+     * holds it against this (lh_gate_body_begin).
+     */
+    const struct lh_content_digest *signed_body;
 
     /* For variables and logs; empty when not known. Tenant and uid only once proved or resolved. */
     lh_slice tenant;
@@ -281,7 +328,7 @@ struct lh_decision {
     lh_slice subject;
     lh_slice session_ref;
     lh_slice scope;
-    lh_slice mode;      /* normal, restricted, anonymous */
+    lh_slice mode;      /* normal, service, anonymous */
     lh_slice cache_key; /* uid and subject, for response caches */
     uint64_t time_us;   /* spent deciding, without waiting */
 
@@ -332,6 +379,31 @@ LH_PUBLIC LH_MUST_USE lh_status lh_gate_continue(struct lh_gate_call *call);
 LH_PUBLIC uint64_t lh_gate_wait_ms(const struct lh_gate_call *call);
 /* Forgets a pending call; wake will not be called. NULL is accepted. */
 LH_PUBLIC void lh_gate_cancel(struct lh_gate_call *call);
+
+/* --- Signed bodies ---------------------------------------------------------------------------- */
+
+/* A body that is hashed as it arrives. */
+struct lh_gate_body;
+
+/*
+ * Begins to hash the body of a request that passes with signed_body.
+ * gate, policy, request, decision  of the decision; borrowed until lh_gate_body_free.
+ * Errors: NO_MEMORY, CRYPTO.
+ */
+LH_PUBLIC LH_MUST_USE lh_status lh_gate_body_begin(struct lh_gate *gate,
+                                                   const struct lh_gate_policy *policy,
+                                                   const struct lh_request *request,
+                                                   struct lh_decision *decision,
+                                                   struct lh_gate_body **out_body);
+/* Goes on with the next piece, as the client sent it. What fails here fails at the end. */
+LH_PUBLIC void lh_gate_body_add(struct lh_gate_body *body, lh_slice piece);
+/*
+ * Judges, once, when all of the body was added: the decision becomes a refusal unless it is the
+ * body that was signed.
+ */
+LH_PUBLIC void lh_gate_body_end(struct lh_gate_body *body);
+/* Frees, at whatever point; NULL is accepted. */
+LH_PUBLIC void lh_gate_body_free(struct lh_gate_body *body);
 
 /*
  * Whether the watched session still lives; one memory read while nothing changed.

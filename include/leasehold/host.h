@@ -55,6 +55,15 @@ struct lh_host {
     void *shared;
     size_t shared_len;
 
+    /*
+     * Optional. Memory for the nonces of request signatures, that all processes of the host share:
+     * zero when it is new, aligned to 64 bytes, LH_NONCES_LEAST_BYTES at least; NULL = none:
+     * nobody's signature is accepted. What takes its place is another memory, and this one is
+     * retired first (lh_nonces_retire).
+     */
+    void *nonces;
+    size_t nonces_len;
+
     /* Optional. Milliseconds of CLOCK_BOOTTIME; NULL = the system's clock. Tests inject here. */
     uint64_t (*boot_ms)(void *self);
 

@@ -24,6 +24,15 @@ extern "C" {
  */
 LH_PUBLIC LH_MUST_USE lh_status lh_shared_prepare(void *memory, size_t len);
 
+/* Least memory for lh_host.nonces: some 10,000 signatures that have not expired. */
+#define LH_NONCES_LEAST_BYTES ((size_t)112 * 1024)
+
+/*
+ * Ends a memory of lh_host.nonces for all processes that still use it: they judge no signature by
+ * it any more. For whoever puts another one in its place, before anybody uses that.
+ */
+LH_PUBLIC void lh_nonces_retire(void *memory);
+
 /* A home that is open in this process. */
 struct lh_home;
 

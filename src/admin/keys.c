@@ -1,6 +1,7 @@
 /*
  * Listing and rotating keys. What is shown of a key is its number and its life, never its bytes.
  */
+#include "admin/signature_keys.h"
 #include "admin/signing.h"
 
 #include "keys/keys.h"
@@ -60,6 +61,10 @@ static bool list_tenant_keys(void *context, const struct lh_tenant *tenant)
     for (size_t i = 0; i < tenant->signing_key_count; i++) {
         lh_admin_describe_signing_key(tenant, i, lh_admin_now_ms(listing->admin), listing->each,
                                       listing->context);
+    }
+    for (size_t i = 0; i < tenant->signature_key_count; i++) {
+        lh_admin_describe_signature_key(tenant, i, lh_admin_now_ms(listing->admin), listing->each,
+                                        listing->context);
     }
     return true;
 }
@@ -178,6 +183,7 @@ static lh_status add_active(struct lh_admin *admin, struct lh_registry_txn *txn,
                                  .created_ms = lh_admin_now_ms(admin),
                                  .blob = lh_buf_view(&blob)};
     LH_TRY(lh_registry_put_dek(txn, &tenant->uid, &dek));
+    LH_TRY(lh_admin_reseal_secrets(admin, txn, tenant, &dek));
     tenant->active_dek = id;
     LH_TRY(lh_registry_put_tenant(txn, tenant));
     dek.blob = LH_SLICE_EMPTY;

@@ -30,12 +30,15 @@
     X(key_rotated, ACT)                                                                            \
     X(node_key_rotated, ACT)                                                                       \
     X(signing_key_rotated, ACT)                                                                    \
+    X(signature_key_added, ACT)                                                                    \
+    X(signature_key_removed, ACT)                                                                  \
     X(token_minted, ACT)                                                                           \
     X(sessions_recovered, ACT)                                                                     \
     X(cross_tenant_leak_detected, ACT)                                                             \
     X(tenant_mismatch, DECISION)                                                                   \
     X(tenant_conflict, DECISION)                                                                   \
     X(integrity, DECISION)                                                                         \
+    X(signature_replayed, DECISION)                                                                \
     X(limited, DECISION)
 
 enum lh_audit_class { LH_AUDIT_ACT, LH_AUDIT_DECISION };

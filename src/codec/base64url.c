@@ -65,6 +65,18 @@ void lh_base64url_write(lh_slice bytes, char *out_text)
     }
 }
 
+void lh_base64_write(lh_slice bytes, char *out_text)
+{
+    size_t len = LH_BASE64URL_TEXT_LEN(bytes.len);
+    lh_base64url_write(bytes, out_text);
+    for (size_t i = 0; i < len; i++) {
+        out_text[i] = out_text[i] == '-' ? '+' : out_text[i] == '_' ? '/' : out_text[i];
+    }
+    for (; len < LH_BASE64_TEXT_LEN(bytes.len); len++) {
+        out_text[len] = '=';
+    }
+}
+
 lh_status lh_base64url_add(struct lh_buf *out, lh_slice bytes)
 {
     LH_ENSURE(bytes.len <= LH_BUF_MAX_BYTES, LH_TOO_LARGE);

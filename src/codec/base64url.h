@@ -10,6 +10,8 @@
 
 /* Length of the text for n bytes. */
 #define LH_BASE64URL_TEXT_LEN(n) (((n)*4U + 2U) / 3U)
+/* The same with padding. */
+#define LH_BASE64_TEXT_LEN(n) (((n) + 2U) / 3U * 4U)
 /* Length of the base32 text for n bytes. */
 #define LH_BASE32_TEXT_LEN(n) (((n)*8U + 4U) / 5U)
 
@@ -26,6 +28,9 @@ LH_MUST_USE lh_status lh_base64url_add(struct lh_buf *out, lh_slice bytes);
  */
 LH_MUST_USE lh_status lh_base64url_decode(lh_slice text, uint8_t *out_bytes, size_t max_bytes,
                                           size_t *out_len);
+
+/* Writes LH_BASE64_TEXT_LEN(bytes.len) characters of base64 with padding to out_text, no NUL. */
+void lh_base64_write(lh_slice bytes, char *out_text);
 
 /*
  * Decodes base64 with padding, canonical.

@@ -107,21 +107,8 @@ bool lh_call_may_be_anonymous(const struct lh_gate_call *call)
 static bool is_stale_cookie(const struct lh_gate_call *call, enum lh_reason reason)
 {
     return lh_call_may_be_anonymous(call) && call->policy->is_stale_passed &&
-           call->has_credential && !call->bearer.is_there && call->tenant_fault == LH_REASON_OK &&
-           lh_reason_http_status(reason) == 401;
-}
-
-/* Of the location alone, so that it tells no cause (RFC 9110 §11.6.1, RFC 6750 §3). */
-static void challenge_bearer(struct lh_gate_call *call)
-{
-    unsigned credentials = call->policy->credentials;
-    if (call->decision->http_status != 401 || (credentials & LH_GATE_CREDENTIAL_BEARER) == 0) {
-        return;
-    }
-    call->decision->answer[0].value =
-        (credentials & LH_GATE_CREDENTIAL_COOKIE) == 0
-            ? LH_SLICE_LITERAL("Bearer realm=\"leasehold\"")
-            : LH_SLICE_LITERAL("Cookie realm=\"leasehold\", Bearer realm=\"leasehold\"");
+           call->has_credential && !call->bearer.is_there && !call->signature.is_there &&
+           call->tenant_fault == LH_REASON_OK && lh_reason_http_status(reason) == 401;
 }
 
 /* In whole seconds, as Retry-After is, and not before there is room. */
@@ -142,7 +129,7 @@ enum lh_step_flow lh_call_refuse(struct lh_gate_call *call, enum lh_reason reaso
     }
     log_refusal(call, reason, false);
     lh_decision_refuse(call->decision, reason);
-    challenge_bearer(call);
+    lh_decision_challenge(call->decision, call->policy->credentials);
     if (call->decision->http_status == 429) {
         say_when(call);
     }
@@ -164,6 +151,8 @@ enum lh_step_flow lh_call_pass(struct lh_gate_call *call, enum lh_reason reason)
     decision->cookie = call->cookies.rest;
     decision->is_authorization_cut =
         reason == LH_REASON_OK && call->bearer.is_there && !call->policy->passes_authorization;
+    decision->is_signature_cut =
+        reason == LH_REASON_OK && call->signature.is_there && !call->policy->passes_authorization;
     decision->body = LH_SLICE_EMPTY;
     decision->retry_after_s = 0;
     decision->is_private = reason != LH_REASON_OFF;

@@ -10,6 +10,7 @@
 #include "registry/registry.h"
 #include "session/sealed_cookie.h"
 #include "session/session_cache.h"
+#include "token/http_signature.h"
 #include "token/token.h"
 
 struct lh_gate {
@@ -22,6 +23,7 @@ struct lh_gate {
     struct lh_tenant nobody;
     struct lh_siphash_key hash_key; /* of context keys; random */
     struct lh_refusal_log log;
+    struct lh_buf signature_base; /* of the signature that is being verified; kept for the next */
     struct lh_refusal_log limited_log; /* of 429: their floods leave the lines of others alone */
     struct lh_gate_call *idle; /* owned: calls that are over, with their buffers, for the next */
     size_t idle_count;
@@ -52,10 +54,16 @@ struct lh_call_bearer {
     const struct lh_raw_token *raw;        /* in request memory; NULL: not read yet */
     const struct lh_verified_token *token; /* NULL until verified; request memory, or a cache's */
     bool is_kept;                          /* token lies in request memory */
-    struct lh_user_tag user_tag;           /* of its subject; valid with has_user_tag */
-    bool has_user_tag;
-    struct lh_token_tag tag; /* that its session has; valid with has_tag */
+    struct lh_token_tag tag;               /* that its session has; valid with has_tag */
     bool has_tag;
+};
+
+/* The request signature of a request. */
+struct lh_call_signature {
+    bool is_there;                      /* a header of one is */
+    enum lh_reason fault;               /* OK, or why it proves nothing whoever signed it */
+    struct lh_raw_http_signature *raw;  /* in request memory; valid without a fault */
+    const struct lh_signature_key *key; /* of the tenant; NULL until it holds and is claimed */
 };
 
 /* Ends every cache key: no subject and no reference has it in it. */
@@ -107,7 +115,8 @@ struct lh_gate_call {
     /* read_credential, verify_credential */
     struct lh_call_cookies cookies;
     struct lh_call_bearer bearer;
-    bool is_sessionless; /* a token speaks for itself: no session is looked for */
+    struct lh_call_signature signature;
+    bool is_sessionless; /* a token or signature speaks for itself: no session is looked for */
     lh_slice credential; /* the cookie's value */
     bool has_credential; /* a cookie is there */
     struct lh_raw_handle raw;
@@ -184,6 +193,13 @@ bool lh_call_may_be_anonymous(const struct lh_gate_call *call);
 /* Ends the call with a pass as anonymous. reason: ANONYMOUS or ANONYMOUS_STALE. */
 enum lh_step_flow lh_call_pass_anonymous(struct lh_gate_call *call, enum lh_reason reason);
 
+/* What a 401 of a place that takes these credentials asks for. credentials: bits of a policy. */
+void lh_decision_challenge(struct lh_decision *decision, unsigned credentials);
+
+/* The time until here counts against the budget; waiting for a key has one of its own. returns:
+   false when the budget is used up. */
+bool lh_call_begin_opening(struct lh_gate_call *call);
+
 /* Adds a header to the request upstream. name: of static storage. */
 void lh_call_inject(struct lh_gate_call *call, lh_slice name, lh_slice value);
 /* Adds a header to the answer. name: of static storage. */
@@ -254,10 +270,12 @@ enum lh_reason lh_call_verify_token(struct lh_gate_call *call);
 enum lh_reason lh_call_reason_of_token(lh_status status);
 /* Makes the principal of a verified token the call's. */
 void lh_call_adopt_token(struct lh_gate_call *call);
-/* The tag of the token's subject, made once. Errors: CRYPTO. */
-LH_MUST_USE lh_status lh_call_token_user(struct lh_gate_call *call);
 /* lh_call_name_session for a token that speaks for itself. Errors: NO_MEMORY. */
 LH_MUST_USE lh_status lh_call_name_token(struct lh_gate_call *call);
+/* Makes the principal of the signature's key the call's. */
+void lh_call_adopt_key(struct lh_gate_call *call);
+/* lh_call_name_session for the key of a signature. Errors: NO_MEMORY. */
+LH_MUST_USE lh_status lh_call_name_key(struct lh_gate_call *call);
 /* Whether scope is among the space-separated scopes. */
 bool lh_scope_has(lh_slice scopes, lh_slice scope);
 
@@ -275,16 +293,28 @@ LH_MUST_USE lh_status lh_gate_read_facts(struct lh_gate *gate, const struct lh_t
                                          const struct lh_session_header *header,
                                          struct lh_session_facts *out_facts);
 
+/*
+ * The present epochs that count for a token of this subject. His tag costs a MAC, so it is made
+ * only where the tenant's snapshot says that users have epochs. Errors: REGISTRY_DOWN, CRYPTO.
+ */
+LH_MUST_USE lh_status lh_gate_read_token_epochs(struct lh_gate *gate,
+                                                const struct lh_tenant *tenant, lh_slice subject,
+                                                struct lh_token_epochs *out_epochs);
+
 /* --- The steps, in the order of the table ----------------------------------------------------- */
 
 /* Locations that are off, headers that are too many, preflights, a home that is down. */
 enum lh_step_flow lh_step_admit(struct lh_gate_call *call);
 /* Whether a bearer token is there, and its form; nothing is verified. */
 enum lh_step_flow lh_step_read_bearer(struct lh_gate_call *call);
+/* Whether a request signature is there, and what it says; nothing is verified. */
+enum lh_step_flow lh_step_read_signature(struct lh_gate_call *call);
 /* Which tenant host, X-Tenant-ID and token name; all that are present must agree. */
 enum lh_step_flow lh_step_find_tenant(struct lh_gate_call *call);
 /* The tenant's cookie, or none; a token; or nothing at all. */
 enum lh_step_flow lh_step_read_credential(struct lh_gate_call *call);
+/* Whether the signature is of a key of the tenant's, and used for the first time. */
+enum lh_step_flow lh_step_verify_signature(struct lh_gate_call *call);
 /* Whether the token is the tenant's, for this place, and not ended by a logout. */
 enum lh_step_flow lh_step_verify_bearer(struct lh_gate_call *call);
 /* Whether the cookie is the tenant's: from the session cache, or by its MAC. */

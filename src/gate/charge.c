@@ -45,14 +45,14 @@ uint32_t lh_call_slot_of_nobody(const struct lh_gate_call *call, lh_slice name)
 
 /*
  * A header is there when MAC and secret have held, or the MAC of a sealed cookie, a token when its
- * signature has; a session expires only then.
+ * signature has, a key when its signature has for the first time; a session expires only then.
  */
 static bool has_proved_nothing(const struct lh_gate_call *call, enum lh_reason reason)
 {
     unsigned http_status = lh_reason_http_status(reason);
     return (http_status == 400 || http_status == 401) && call->header == NULL &&
-           call->bearer.token == NULL && reason != LH_REASON_SESSION_EXPIRED &&
-           call->policy->mode != LH_GATE_OFF;
+           call->bearer.token == NULL && call->signature.key == NULL &&
+           reason != LH_REASON_SESSION_EXPIRED && call->policy->mode != LH_GATE_OFF;
 }
 
 enum lh_reason lh_call_charge_refusal(struct lh_gate_call *call, enum lh_reason reason)

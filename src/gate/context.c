@@ -5,7 +5,8 @@
  *
  * Claims: iss "leasehold" (the kid names the node), tenant, uid, sub, ref, scope, mode, aud (text
  * or list), iat, exp. Where a token speaks for itself there is no ref but the token's jti, and the
- * issuer (idp) if it is not the tenant's own: what its sub means is the issuer's.
+ * issuer (idp) if it is not the tenant's own: what its sub means is the issuer's. For a service
+ * that signs its requests it is the id of its key.
  */
 #include "gate/call.h"
 
@@ -35,6 +36,20 @@ static void write_bearer_key(const struct lh_gate_call *call, struct lh_context_
     key->uid = call->tenant->uid;
     memcpy(key->lease.bytes, digest, sizeof(key->lease.bytes));
     memcpy(&key->generation, digest + sizeof(key->lease.bytes), sizeof(key->generation));
+    key->mode = true;
+}
+
+/* No session is of this generation. */
+#define GENERATION_OF_KEYS UINT64_MAX
+
+static void write_key_key(const struct lh_gate_call *call, struct lh_context_key *key)
+{
+    const struct lh_signature_key *signer = call->signature.key;
+    uint64_t id = lh_siphash(&call->gate->hash_key, signer->key_id);
+    key->uid = call->tenant->uid;
+    memcpy(key->lease.bytes, &id, sizeof(id));
+    memcpy(key->lease.bytes + sizeof(id), &signer->created_ms, sizeof(signer->created_ms));
+    key->generation = GENERATION_OF_KEYS;
     key->mode = true;
 }
 
@@ -68,7 +83,9 @@ static struct lh_context_key key_of(const struct lh_gate_call *call,
                        lh_siphash(hash_key, call->scope)),
         .signer = lh_siphash(hash_key, lh_node_kid_view(&signer->kid)),
     };
-    if (call->is_sessionless) {
+    if (call->signature.key != NULL) {
+        write_key_key(call, &key);
+    } else if (call->is_sessionless) {
         write_bearer_key(call, &key);
     } else {
         write_session_key(call, &key);
@@ -110,6 +127,9 @@ static lh_status add_audience(struct lh_buf *json, const struct lh_gate_list *au
 
 static uint64_t end_ms_of(const struct lh_gate_call *call)
 {
+    if (call->signature.key != NULL) {
+        return call->signature.key->until_ms == 0 ? UINT64_MAX : call->signature.key->until_ms;
+    }
     const struct lh_verified_token *token = call->bearer.token;
     uint64_t token_end_ms = token != NULL ? token->ends_ms - token->skew_ms : UINT64_MAX;
     uint64_t session_end_ms = call->is_sessionless ? UINT64_MAX : lh_call_session_end_ms(call);
@@ -127,8 +147,11 @@ static uint64_t expiry_s(const struct lh_gate_call *call, uint64_t issued_s)
     return expires_s > issued_s ? expires_s : issued_s + 1;
 }
 
-static lh_status add_token_claims(const struct lh_gate_call *call, struct lh_buf *json)
+static lh_status add_sessionless_claims(const struct lh_gate_call *call, struct lh_buf *json)
 {
+    if (call->signature.key != NULL) {
+        return add_member(json, "key", call->signature.key->key_id);
+    }
     if (!call->is_sessionless) {
         return lh_ok();
     }
@@ -146,7 +169,7 @@ static lh_status write_claims(const struct lh_gate_call *call, uint64_t issued_s
     LH_TRY(add_member(json, "uid", decision->uid));
     LH_TRY(add_optional(json, "sub", decision->subject));
     LH_TRY(add_optional(json, "ref", decision->session_ref));
-    LH_TRY(add_token_claims(call, json));
+    LH_TRY(add_sessionless_claims(call, json));
     LH_TRY(add_member(json, "scope", call->scope));
     LH_TRY(add_member(json, "mode", decision->mode));
     LH_TRY(add_audience(json, &call->policy->audiences));

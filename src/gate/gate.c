@@ -32,8 +32,10 @@ struct step {
 static const struct step steps[] = {
     {"admit", lh_step_admit, LH_REASON_BUDGET},
     {"read_bearer", lh_step_read_bearer, LH_REASON_BUDGET},
+    {"read_signature", lh_step_read_signature, LH_REASON_BUDGET},
     {"find_tenant", lh_step_find_tenant, LH_REASON_BUDGET},
     {"read_credential", lh_step_read_credential, LH_REASON_BUDGET},
+    {"verify_signature", lh_step_verify_signature, LH_REASON_KEY_DOWN},
     {"verify_bearer", lh_step_verify_bearer, LH_REASON_BUDGET},
     {"verify_credential", lh_step_verify_credential, LH_REASON_BUDGET},
     {"load_session", lh_step_load_session, LH_REASON_BUDGET},
@@ -68,6 +70,7 @@ static void release(struct lh_gate_call *call)
     call->has_lease = false;
     call->has_credential = false;
     call->bearer = (struct lh_call_bearer){.is_there = false};
+    call->signature = (struct lh_call_signature){.is_there = false};
     call->is_sessionless = false;
     call->is_unnamed = false;
     call->is_opened = false;
@@ -140,6 +143,7 @@ static lh_status init_gate(struct lh_gate *gate, const struct lh_gate_parts *par
 {
     gate->magic = GATE_MAGIC;
     gate->parts = *parts;
+    gate->signature_base = lh_buf_bounded(LH_HTTP_SIGNATURE_BASE_MAX_BYTES);
     LH_TRY(lh_random(parts->crypto, &gate->nobody.uid, sizeof(gate->nobody.uid)));
     LH_TRY(lh_random(parts->crypto, &gate->hash_key, sizeof(gate->hash_key)));
     return derive_log_key(gate);
@@ -169,6 +173,7 @@ void lh_gate_free(struct lh_gate *gate)
         gate->idle = call->next_idle;
         free_call(call);
     }
+    lh_buf_fini(&gate->signature_base);
     lh_wipe(gate, sizeof(*gate));
     free(gate);
 }

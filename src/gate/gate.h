@@ -10,10 +10,12 @@ struct lh_cell;
 struct lh_clock;
 struct lh_context_cache;
 struct lh_crypto;
+struct lh_datakey_cache;
 struct lh_directory;
 struct lh_key_cache;
 struct lh_limits;
 struct lh_node_keys;
+struct lh_nonce_table;
 struct lh_registry;
 struct lh_session_cache;
 struct lh_vault;
@@ -30,6 +32,8 @@ struct lh_gate_parts {
     size_t token_max_bytes;                   /* longest token that is read */
     struct lh_cell *cell;                     /* cookie MAC keys */
     struct lh_node_keys *node_keys;           /* what contexts are signed with */
+    struct lh_datakey_cache *datakeys;        /* what secrets of signatures are sealed under */
+    struct lh_nonce_table *nonces;            /* NULL: no signature is accepted */
     struct lh_limits *limits;                 /* NULL: nobody is limited */
     struct lh_crypto *crypto;
     const struct lh_clock *clock;

@@ -79,6 +79,9 @@ static enum lh_header_kind kind_of_a(lh_slice name)
 
 static enum lh_header_kind kind_of_s(lh_slice name)
 {
+    if (IS_NAME(name, "signature") || IS_NAME(name, "signature-input")) {
+        return LH_HEADER_SIGNATURE;
+    }
     if (IS_NAME(name, "sec-fetch-site")) {
         return LH_HEADER_FETCH_SITE;
     }

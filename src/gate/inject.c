@@ -23,7 +23,7 @@
 lh_status lh_call_name_session(struct lh_gate_call *call)
 {
     if (call->is_sessionless) {
-        return lh_call_name_token(call);
+        return call->signature.key != NULL ? lh_call_name_key(call) : lh_call_name_token(call);
     }
     struct lh_decision *decision = call->decision;
     lh_session_ref_write(call->header->bucket, &call->header->lease, &call->texts->ref);
@@ -140,7 +140,7 @@ static void watch_token(const struct lh_gate_call *call, struct lh_gate_watch *w
     watch->is_own_token = token->is_own;
     watch->has_tag = call->bearer.has_tag;
     memcpy(watch->token_tag, call->bearer.tag.bytes, sizeof(watch->token_tag));
-    memcpy(watch->user_tag, call->bearer.user_tag.bytes, sizeof(watch->user_tag));
+    watch->subject = call->decision->subject; /* the session's too, where there is one */
     watch->epochs[0] = token->epochs.platform;
     watch->epochs[1] = token->epochs.tenant;
     watch->epochs[2] = token->epochs.user;
@@ -149,13 +149,30 @@ static void watch_token(const struct lh_gate_call *call, struct lh_gate_watch *w
     watch->generation = token->generation;
 }
 
-/* Of all that the request has proved, whatever ends first ends it. */
-static void watch(struct lh_gate_call *call)
+/* Errors: NO_MEMORY. */
+static lh_status watch_key(const struct lh_gate_call *call, struct lh_gate_watch *watch)
+{
+    const struct lh_signature_key *key = call->signature.key;
+    void *memory;
+    LH_TRY(lh_call_alloc(call, key->key_id.len, &memory));
+    memcpy(memory, key->key_id.ptr, key->key_id.len);
+    watch->key_id = lh_slice_of(memory, key->key_id.len);
+    watch->generation = key->created_ms;
+    watch->end_ms = key->until_ms == 0 ? UINT64_MAX : key->until_ms;
+    watch->has_key = true;
+    return lh_ok();
+}
+
+/* Of all that the request has proved, whatever ends first ends it. Errors: NO_MEMORY. */
+static lh_status watch(struct lh_gate_call *call)
 {
     struct lh_gate_watch *watch = &call->decision->watch;
     const struct lh_tenant *tenant = call->tenant;
     *watch = (struct lh_gate_watch){.end_ms = UINT64_MAX};
     memcpy(watch->uid, tenant->uid.bytes, sizeof(watch->uid));
+    if (call->signature.key != NULL) {
+        LH_TRY(watch_key(call, watch));
+    }
     if (call->bearer.token != NULL) {
         watch_token(call, watch);
     }
@@ -165,6 +182,7 @@ static void watch(struct lh_gate_call *call)
     watch->slot = tenant->slot;
     watch->counter = tenant->counter + tenant->platform_counter;
     watch->is_set = true;
+    return lh_ok();
 }
 
 static enum lh_reason reason_of_inject(lh_status status)
@@ -190,12 +208,14 @@ enum lh_step_flow lh_step_inject_context(struct lh_gate_call *call)
         }
     }
     lh_status status = inject_session(call);
+    if (lh_is_ok(status)) {
+        status = watch(call);
+    }
     if (!lh_is_ok(status)) {
         return lh_call_refuse(call, reason_of_inject(status));
     }
     if (!call->is_sessionless && !call->is_sealed) {
         touch(call);
     }
-    watch(call);
     return lh_call_pass(call, LH_REASON_OK);
 }

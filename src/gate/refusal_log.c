@@ -29,14 +29,18 @@ static enum voice voice_of(const struct lh_refusal *refusal)
     case LH_REASON_SESSION_ABSENT:
     case LH_REASON_TOKEN_EXPIRED:
     case LH_REASON_TOKEN_REVOKED:
+    case LH_REASON_SIGNATURE_EXPIRED:
         return refusal->is_passed ? VOICE_REFUSED : VOICE_ROUTINE;
     case LH_REASON_LEAK:
     case LH_REASON_INTEGRITY:
     case LH_REASON_BAD_MAC:
     case LH_REASON_TENANT_CONFLICT:
     case LH_REASON_TOKEN_TENANT:
+    case LH_REASON_SIGNATURE_TENANT:
+    case LH_REASON_SIGNATURE_REPLAYED:
     case LH_REASON_RATE_TENANT:
     case LH_REASON_RATE_CLIENT:
+    case LH_REASON_NONCES_LIMITED:
     case LH_REASON_RATE_SIGNATURE:
         return VOICE_AUDIT;
     default:
@@ -55,8 +59,11 @@ static enum lh_audit_event event_of(enum lh_reason reason)
         return LH_AUDIT_tenant_conflict;
     case LH_REASON_RATE_TENANT:
     case LH_REASON_RATE_CLIENT:
+    case LH_REASON_NONCES_LIMITED:
     case LH_REASON_RATE_SIGNATURE:
         return LH_AUDIT_limited;
+    case LH_REASON_SIGNATURE_REPLAYED:
+        return LH_AUDIT_signature_replayed;
     default:
         return LH_AUDIT_tenant_mismatch;
     }

@@ -6,6 +6,7 @@
 
 #include "base/bug.h"
 #include "base/slice.h"
+#include "gate/call.h"
 
 #include "base/banned.h"
 
@@ -63,10 +64,38 @@ void lh_decision_refuse(struct lh_decision *decision, enum lh_reason reason)
     decision->is_private = true;
     decision->has_cookie = false;
     decision->is_authorization_cut = false;
+    decision->is_signature_cut = false;
+    decision->signed_body = NULL;
     decision->watch.is_set = false;
     if (http_status == 401) {
         /* RFC 9110 §11.6.1 asks for a challenge. */
         decision->answer[decision->answer_count++] = (struct lh_header){
             LH_SLICE_LITERAL("WWW-Authenticate"), LH_SLICE_LITERAL("Cookie realm=\"leasehold\"")};
+    }
+}
+
+/* Of the location alone, so that it tells no cause (RFC 9110 §11.6.1, RFC 6750 §3). */
+void lh_decision_challenge(struct lh_decision *decision, unsigned credentials)
+{
+#define COOKIE    "Cookie realm=\"leasehold\""
+#define BEARER    "Bearer realm=\"leasehold\""
+#define SIGNATURE "Signature realm=\"leasehold\""
+    static const char *const challenges[] = {
+        [0] = COOKIE,
+        [LH_GATE_CREDENTIAL_COOKIE] = COOKIE,
+        [LH_GATE_CREDENTIAL_BEARER] = BEARER,
+        [LH_GATE_CREDENTIAL_COOKIE | LH_GATE_CREDENTIAL_BEARER] = COOKIE ", " BEARER,
+        [LH_GATE_CREDENTIAL_SIGNATURE] = SIGNATURE,
+        [LH_GATE_CREDENTIAL_COOKIE | LH_GATE_CREDENTIAL_SIGNATURE] = COOKIE ", " SIGNATURE,
+        [LH_GATE_CREDENTIAL_BEARER | LH_GATE_CREDENTIAL_SIGNATURE] = BEARER ", " SIGNATURE,
+        [LH_GATE_CREDENTIAL_COOKIE | LH_GATE_CREDENTIAL_BEARER | LH_GATE_CREDENTIAL_SIGNATURE] =
+            COOKIE ", " BEARER ", " SIGNATURE,
+    };
+#undef COOKIE
+#undef BEARER
+#undef SIGNATURE
+    LH_BUG_IF(credentials >= sizeof(challenges) / sizeof(challenges[0]));
+    if (decision->http_status == 401) {
+        decision->answer[0].value = lh_slice_from_text(challenges[credentials]);
     }
 }

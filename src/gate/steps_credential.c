@@ -1,5 +1,6 @@
 /*
- * The credential: which cookie, and whether it is the tenant's. Tokens are in steps_bearer.c.
+ * The credential: which cookie, and whether it is the tenant's. Tokens are in steps_bearer.c,
+ * signatures in steps_signature.c.
  */
 #include "gate/call.h"
 
@@ -49,7 +50,7 @@ enum lh_step_flow lh_step_read_credential(struct lh_gate_call *call)
         return lh_call_refuse(call, status.code == LH_DUPLICATE ? LH_REASON_COOKIE_DUPLICATE
                                                                 : LH_REASON_COOKIE_CONFLICT);
     }
-    bool has_any = call->has_credential || call->bearer.is_there;
+    bool has_any = call->has_credential || call->bearer.is_there || call->signature.is_there;
     return has_any ? LH_STEP_NEXT : go_without(call);
 }
 

@@ -234,8 +234,7 @@ static void remember(struct lh_gate_call *call)
     call->principal = call->cached != NULL ? &call->cached->principal : &call->opened;
 }
 
-/* The time until here counts against the budget; waiting for a key has one of its own. */
-static bool begin_opening(struct lh_gate_call *call)
+bool lh_call_begin_opening(struct lh_gate_call *call)
 {
     if (call->cold_deadline_ms == 0) {
         uint64_t now_ms = lh_clock_boot_ms(call->gate->parts.clock);
@@ -252,7 +251,7 @@ enum lh_step_flow lh_step_open_session(struct lh_gate_call *call)
     if (is_known(call)) {
         return LH_STEP_NEXT;
     }
-    if (!begin_opening(call)) {
+    if (!lh_call_begin_opening(call)) {
         return lh_call_refuse(call, LH_REASON_BUDGET);
     }
     lh_status status = open_parts(call);

@@ -1,5 +1,6 @@
 /*
- * A verified token as the gate tells of it: its principal, and the names by which it is known.
+ * A verified token as the gate tells of it: its principal, the names by which it is known, and the
+ * logouts that count for it.
  */
 #include "gate/call.h"
 
@@ -31,14 +32,16 @@ void lh_call_adopt_token(struct lh_gate_call *call)
     call->principal = &call->opened;
 }
 
-lh_status lh_call_token_user(struct lh_gate_call *call)
+lh_status lh_gate_read_token_epochs(struct lh_gate *gate, const struct lh_tenant *tenant,
+                                    lh_slice subject, struct lh_token_epochs *out_epochs)
 {
-    struct lh_call_bearer *bearer = &call->bearer;
-    if (!bearer->has_user_tag) {
-        LH_TRY(lh_user_tag_of(call->gate->parts.crypto, call->tenant, bearer->token->sub,
-                              &bearer->user_tag));
-        bearer->has_user_tag = true;
+    struct lh_token_epochs epochs = {.platform = tenant->platform_epoch, .tenant = tenant->epoch};
+    if (tenant->has_user_epochs) {
+        struct lh_user_tag tag;
+        LH_TRY(lh_user_tag_of(gate->parts.crypto, tenant, subject, &tag));
+        LH_TRY(lh_registry_read_user_epoch(gate->parts.registry, &tenant->uid, &tag, &epochs.user));
     }
+    *out_epochs = epochs;
     return lh_ok();
 }
 

@@ -45,14 +45,19 @@ static lh_status judge_token(struct lh_gate *gate, const struct lh_tenant *tenan
         .issued_ms = watch->issued_ms,
         .skew_ms = watch->skew_ms,
     };
-    struct lh_token_epochs present = {.platform = tenant->platform_epoch, .tenant = tenant->epoch};
-    struct lh_user_tag user_tag;
-    memcpy(user_tag.bytes, watch->user_tag, sizeof(user_tag.bytes));
-    if (tenant->has_user_epochs) {
-        LH_TRY(lh_registry_read_user_epoch(gate->parts.registry, &tenant->uid, &user_tag,
-                                           &present.user));
-    }
+    struct lh_token_epochs present;
+    LH_TRY(lh_gate_read_token_epochs(gate, tenant, watch->subject, &present));
     LH_ENSURE(!lh_token_is_logged_out(&token, &present), LH_REVOKED);
+    return lh_ok();
+}
+
+/* The very key that has signed. One of its id that was made later is another. */
+static lh_status judge_key(const struct lh_tenant *tenant, const struct lh_gate_watch *watch,
+                           uint64_t now_ms)
+{
+    const struct lh_signature_key *key = lh_signature_keys_find(
+        tenant->signature_keys, tenant->signature_key_count, watch->key_id, now_ms);
+    LH_ENSURE(key != NULL && key->created_ms == watch->generation, LH_REVOKED);
     return lh_ok();
 }
 
@@ -90,6 +95,9 @@ static lh_status check_again(struct lh_gate *gate, const struct lh_gate_watch *w
     LH_CLEANUP(lh_tenant_fini) struct lh_tenant *tenant = NULL;
     LH_TRY(lh_directory_find_uid(gate->parts.directory, &uid, now_ms, &tenant));
     LH_ENSURE(tenant->state == LH_TENANT_ACTIVE, LH_DISABLED);
+    if (watch->has_key) {
+        LH_TRY(judge_key(tenant, watch, now_ms));
+    }
     if (watch->has_token) {
         LH_TRY(judge_token(gate, tenant, watch));
     }

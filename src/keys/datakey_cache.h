@@ -12,12 +12,15 @@
 #include "keys/sealing_key.h"
 #include "tenant/directory.h"
 
+/* What keys of shared secrets are derived by. */
+#define LH_SHARED_SECRET_LABEL "leasehold shared secret v1"
+
 /* Keys derived from one DEK, each for one purpose. Lies in the cache's locked memory. */
 struct lh_datakey {
     uint32_t dek_id;
     struct lh_sealing_key record; /* "leasehold record v1": records of sessions */
     struct lh_sealing_key cookie; /* "leasehold sealed cookie v1": sessions in cookies */
-    struct lh_sealing_key secret; /* "leasehold shared secret v1": keys of request signatures */
+    struct lh_sealing_key secret; /* LH_SHARED_SECRET_LABEL: keys of request signatures */
 };
 
 /* How long a failed fetch answers for the next ones of the same key. */

@@ -17,7 +17,6 @@
 #define FETCH_MAGIC   0x4c484644U /* "LHFD" */
 #define RECORD_LABEL  "leasehold record v1"
 #define COOKIE_LABEL  "leasehold sealed cookie v1"
-#define SECRET_LABEL  "leasehold shared secret v1"
 
 struct lh_datakey_fetcher {
     uint32_t magic;
@@ -57,7 +56,7 @@ static lh_status derive_keys(struct lh_crypto *crypto, const struct lh_datakey_i
                                  &out_key->record));
     LH_TRY(lh_sealing_key_derive(crypto, dek, LH_SLICE_LITERAL(COOKIE_LABEL), &id->uid,
                                  &out_key->cookie));
-    LH_TRY(lh_sealing_key_derive(crypto, dek, LH_SLICE_LITERAL(SECRET_LABEL), &id->uid,
+    LH_TRY(lh_sealing_key_derive(crypto, dek, LH_SLICE_LITERAL(LH_SHARED_SECRET_LABEL), &id->uid,
                                  &out_key->secret));
     out_key->dek_id = id->dek_id;
     return lh_ok();

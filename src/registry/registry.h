@@ -215,6 +215,19 @@ size_t lh_signing_kid_write(const struct lh_tenant_uid *uid,
                             const struct lh_wrapped_signing_key *key,
                             char out_kid[LH_SIGNING_KID_MAX_BYTES]);
 
+/*
+ * Writes a key of a tenant's request signatures, in the place of the one of its id.
+ * Errors: ABSENT (no such tenant), INVALID (lh_signature_key_is_sane), LIMITED
+ * (LH_SIGNATURE_KEYS_MAX are there), NO_SPACE, REGISTRY_DOWN, COUNTERS_DOWN, NO_MEMORY.
+ */
+LH_MUST_USE lh_status lh_registry_put_signature_key(struct lh_registry_txn *txn,
+                                                    const struct lh_tenant_uid *uid,
+                                                    const struct lh_signature_key *key);
+/* Removes one. Errors: ABSENT, NO_SPACE, REGISTRY_DOWN, COUNTERS_DOWN. */
+LH_MUST_USE lh_status lh_registry_drop_signature_key(struct lh_registry_txn *txn,
+                                                     const struct lh_tenant_uid *uid,
+                                                     lh_slice key_id);
+
 /* Reads a tier. Errors: ABSENT, REGISTRY_DOWN. */
 LH_MUST_USE lh_status lh_registry_get_tier(struct lh_registry_txn *txn, lh_slice name,
                                            struct lh_tier *out_tier);

@@ -29,7 +29,8 @@
     X(TIERS, "tiers")             /* name -> tier */                                               \
     X(ISSUERS, "issuers")         /* uid -> generation; uid, iss -> issuer */                      \
     X(SHARED, "shared_issuers")   /* length of iss, iss, uid -> nothing: who has it */             \
-    X(SIGNING, "signing_keys")    /* uid, id -> wrapped signing key */
+    X(SIGNING, "signing_keys")    /* uid, id -> wrapped signing key */                             \
+    X(SIGNATURES, "request_keys") /* uid, key id -> key of request signatures */
 
 enum lh_registry_table {
 #define LH_REGISTRY_TABLE_ENUM(name, text) LH_TABLE_##name,
@@ -235,6 +236,15 @@ void lh_registry_fill_source(struct lh_registry *registry);
  */
 LH_MUST_USE lh_status lh_registry_load_issuers(const struct lh_registry_view *view,
                                                struct lh_tenant *tenant);
+
+/* --- registry_signatures.c -------------------------------------------------------------------- */
+
+/*
+ * Fills the signature keys of a snapshot, in order of their ids.
+ * Errors: REGISTRY_DOWN, FUTURE_FORMAT, NO_MEMORY.
+ */
+LH_MUST_USE lh_status lh_registry_load_signature_keys(const struct lh_registry_view *view,
+                                                      struct lh_tenant *tenant);
 
 /* --- registry_txn.c --------------------------------------------------------------------------- */
 

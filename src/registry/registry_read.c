@@ -134,6 +134,7 @@ static lh_status fill_tenant(const struct lh_registry_view *view, lh_slice row,
     LH_TRY(load_tier(view, tenant));
     LH_TRY(load_deks(view, tenant));
     LH_TRY(lh_registry_load_issuers(view, tenant));
+    LH_TRY(lh_registry_load_signature_keys(view, tenant));
     LH_TRY(lh_registry_get_number(view, LH_META_PLATFORM_EPOCH, &tenant->platform_epoch));
     LH_TRY(has_rows_of(view, LH_TABLE_REVOCATIONS, &tenant->uid, &tenant->has_revocations));
     return has_rows_of(view, LH_TABLE_USER_EPOCHS, &tenant->uid, &tenant->has_user_epochs);

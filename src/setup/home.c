@@ -7,6 +7,7 @@
 #include "base/bug.h"
 #include "crypto/crypto.h"
 #include "gate/limits.h"
+#include "token/nonce_table.h"
 #include "keys/keys.h"
 #include "keys/node_key.h"
 #include "setup/home_file.h"
@@ -239,6 +240,7 @@ void lh_home_close(struct lh_home *home)
     LH_MAGIC_CHECK(home, HOME_MAGIC);
     lh_gate_free(home->gate);
     lh_limits_free(home->limits);
+    lh_nonce_table_close(home->nonces);
     lh_session_cache_free(home->session_cache);
     lh_context_cache_free(home->context_cache);
     lh_verified_cache_free(home->verified_cache);

@@ -49,7 +49,8 @@ struct lh_home {
     struct lh_context_cache *context_cache;
     struct lh_key_cache *key_cache;
     struct lh_verified_cache *verified_cache;
-    struct lh_limits *limits; /* NULL where the host shares no memory */
+    struct lh_limits *limits;      /* NULL where the host shares no memory */
+    struct lh_nonce_table *nonces; /* NULL where it shares none for them */
     struct lh_gate *gate;
     struct lh_jobs jobs;
     struct lh_write_watch write_watch;

@@ -7,6 +7,7 @@
 #include "gate/limits.h"
 #include "host/log.h"
 #include "keys/node_key.h"
+#include "token/nonce_table.h"
 
 #include <stdint.h>
 #include <sys/stat.h>
@@ -82,6 +83,17 @@ static lh_status open_limits(struct lh_home *home)
     return lh_limits_new(home->host->shared, home->host->shared_len, &rates, &home->limits);
 }
 
+static lh_status open_nonces(struct lh_home *home)
+{
+    struct lh_siphash_key fresh_key;
+    if (home->host->nonces == NULL) {
+        return lh_ok();
+    }
+    LH_TRY(lh_home_make_hash_key(home, &fresh_key));
+    return lh_nonce_table_open(home->host->nonces, home->host->nonces_len,
+                               lh_clock_now_ms(&home->clock), &fresh_key, &home->nonces);
+}
+
 static lh_status open_gate(struct lh_home *home)
 {
     const struct lh_gate_parts parts = {
@@ -95,6 +107,8 @@ static lh_status open_gate(struct lh_home *home)
         .token_max_bytes = (size_t)home->settings.token_max_bytes,
         .cell = home->cell,
         .node_keys = home->node_keys,
+        .datakeys = home->datakeys,
+        .nonces = home->nonces,
         .limits = home->limits,
         .crypto = home->crypto,
         .clock = &home->clock,
@@ -117,6 +131,7 @@ static lh_status open_worker_parts(struct lh_home *home, char *out_error)
         {"the token cache", open_verified_cache},
         {"the periodic jobs", open_jobs},
         {"the limits", open_limits},
+        {"the table of nonces", open_nonces},
         {"the gate", open_gate},
     };
     for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {

@@ -10,6 +10,7 @@
 #include "base/map.h"
 #include "base/secret.h"
 #include "tenant/issuer.h"
+#include "tenant/signature_key.h"
 #include "tenant/signing_key.h"
 #include "tenant/tenant_id.h"
 #include "tenant/tier.h"
@@ -67,6 +68,8 @@ struct lh_tenant {
     size_t issuer_count;
     struct lh_wrapped_signing_key *signing_keys; /* of its own issuer, in order of id */
     size_t signing_key_count;
+    struct lh_signature_key *signature_keys; /* with which its services sign requests */
+    size_t signature_key_count;
     lh_slice *aliases; /* names beside id */
     size_t alias_count;
     lh_slice *domains; /* host names that map to it */

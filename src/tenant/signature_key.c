@@ -3,6 +3,8 @@
  */
 #include "tenant/signature_key.h"
 
+#include "base/text_list.h"
+
 #include "base/banned.h"
 
 static const struct {
@@ -48,6 +50,35 @@ bool lh_signature_key_id_is_valid(lh_slice text)
         }
     }
     return true;
+}
+
+static bool is_material_sane(const struct lh_signature_key *key)
+{
+    switch (key->algorithm) {
+    case LH_HTTP_HMAC_SHA256:
+        return key->dek_id > 0 && key->material.len > 0 &&
+               key->material.len <= LH_SIGNATURE_MATERIAL_MAX_BYTES;
+    case LH_HTTP_ED25519:
+        return key->dek_id == 0 && key->material.len == LH_SIGNATURE_PUBLIC_BYTES;
+    }
+    return false;
+}
+
+static bool are_tokens(const lh_slice *texts, size_t count)
+{
+    for (size_t i = 0; i < count; i++) {
+        if (!lh_text_is_token(texts[i])) {
+            return false;
+        }
+    }
+    return count <= LH_TEXT_LIST_MAX;
+}
+
+bool lh_signature_key_is_sane(const struct lh_signature_key *key)
+{
+    return lh_signature_key_id_is_valid(key->key_id) && is_material_sane(key) &&
+           lh_text_is_token(key->subject) && are_tokens(key->roles, key->role_count) &&
+           are_tokens(key->scopes, key->scope_count);
 }
 
 const struct lh_signature_key *lh_signature_keys_find(const struct lh_signature_key *keys,

@@ -26,12 +26,16 @@ enum lh_http_signature_algorithm {
 /* Secrets of hmac-sha256: as long as its hash, and no longer than its block (RFC 2104 §3). */
 #define LH_SIGNATURE_SECRET_MIN_BYTES 32U
 #define LH_SIGNATURE_SECRET_MAX_BYTES 64U
+#define LH_SIGNATURE_PUBLIC_BYTES     32U /* an ed25519 key (RFC 8032) */
+/* Bound of a sealed secret. */
+#define LH_SIGNATURE_MATERIAL_MAX_BYTES 255U
 
 struct lh_signature_key {
     lh_slice key_id; /* exact bytes: printable ASCII without quote and backslash */
     enum lh_http_signature_algorithm algorithm;
     lh_slice material; /* ed25519: the public key, 32 bytes; hmac-sha256: the sealed secret */
     uint32_t dek_id;   /* hmac-sha256: what it is sealed under */
+    uint64_t created_ms;
     uint64_t until_ms; /* session time from which it no longer verifies; 0 = open */
     lh_slice subject;  /* whom it speaks for */
     lh_slice *roles;
@@ -48,6 +52,12 @@ lh_http_signature_algorithm_parse(lh_slice name, enum lh_http_signature_algorith
 
 /* Whether text may be a key id: then it is written in a request as it is here. */
 bool lh_signature_key_id_is_valid(lh_slice text);
+
+/*
+ * Whether a key can be one of the registry: texts that may stand in a header, a public key as long
+ * as its algorithm says, a secret with the number of the key that it is sealed under.
+ */
+bool lh_signature_key_is_sane(const struct lh_signature_key *key);
 
 /* The key of that id that still verifies at now_ms, or NULL. */
 const struct lh_signature_key *lh_signature_keys_find(const struct lh_signature_key *keys,

@@ -32,7 +32,6 @@ def listing(folder):
     ('leasehold_credential token;', 'unknown credential: "token"'),
     ('leasehold_mode neither;', 'invalid value "neither"'),
     ('leasehold_pass_authorization yes;', 'invalid value "yes"'),
-    ('leasehold_credential cookie signature;', 'not available in this build: "signature"'),
     ('leasehold_credential password;', 'unknown credential'),
     ('leasehold_budget 5;', 'needs a unit'),
     ('leasehold_budget 0ms;', 'not a time between'),

@@ -334,6 +334,7 @@ static void drop_later_tables(struct registry_fixture *fixture)
     drop_table(fixture, "issuers");
     drop_table(fixture, "shared_issuers");
     drop_table(fixture, "signing_keys");
+    drop_table(fixture, "request_keys");
 }
 
 static void wait_for(int fd)
