@@ -80,7 +80,6 @@ static void test_bearer__what_begins_again_is_charged_once(void **state)
     struct visitor alice = sign_in_alice(all, &all->acme);
     give_token(all, &alice, STANDARD_JTI);
     const struct token token = {.signer = BY_IDP, .sid = ref_of(&alice)};
-    give_token(all, &alice, STANDARD_JTI);
     installation_restart_worker(all);
     installation_limit(all, &few, (struct lh_rate){.per_s = 1, .burst = 1});
     all->host.mode = FAKE_HOST_QUEUES;
