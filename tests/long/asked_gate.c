@@ -64,6 +64,7 @@ enum lh_reason asked_gate_ask(struct asked_gate *asked, const char *tenant, cons
     const struct lh_gate_policy policy = {.mode = LH_GATE_ON,
                                           .tenant_from = LH_GATE_TENANT_HEADER,
                                           .state = asked->state,
+                                          .cookie = asked->cookie,
                                           .credentials = LH_GATE_CREDENTIAL_COOKIE,
                                           .budget_ms = 60000,
                                           .cold_budget_ms = 60000};

@@ -12,7 +12,8 @@
 struct asked_gate {
     struct lh_blocking_host host;
     struct lh_home *home;
-    enum lh_gate_state state; /* what of a session is asked for; claims, unless changed */
+    enum lh_gate_state state;   /* what of a session is asked for; claims, unless changed */
+    enum lh_gate_cookie cookie; /* the kind that is accepted; handles, unless changed */
 };
 
 /* Opens the home. log: whose log and clocks to use, borrowed. Errors: as lh_home_open_worker. */
