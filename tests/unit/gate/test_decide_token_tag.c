@@ -34,18 +34,15 @@ static enum lh_reason bear_text(struct installation *all, const struct lh_gate_p
     return reason;
 }
 
-/* What is watched of a request with a token of acme's. */
-static struct lh_gate_watch watch_of(struct installation *all, const struct lh_gate_policy *policy,
-                                     const struct token *token)
+/* Lets a request with a token of acme's pass, and says what is watched of it while it lasts. */
+static struct lh_gate_watch watch_of(struct sent *sent, struct installation *all,
+                                     const struct lh_gate_policy *policy, const struct token *token)
 {
-    struct sent sent;
-    sent_init(&sent, ACME);
-    sent_add_token(&sent, all, &all->acme, token);
-    assert_reason(sent_decide(&sent, all, policy), OK);
-    assert_true(sent.decision.watch.is_set);
-    struct lh_gate_watch watch = sent.decision.watch;
-    sent_fini(&sent);
-    return watch;
+    sent_init(sent, ACME);
+    sent_add_token(sent, all, &all->acme, token);
+    assert_reason(sent_decide(sent, all, policy), OK);
+    assert_true(sent->decision.watch.is_set);
+    return sent->decision.watch;
 }
 
 /* The same token with n - s for s: the other signature that holds (SEC 1 §4.1.4). */
@@ -178,7 +175,9 @@ static void test_stateful__is_watched_as_long_as_session_and_token_last(void **s
     struct visitor alice = sign_in_with_token(all, &all->acme);
     struct visitor other = sign_in_with_token(all, &all->acme);
     const struct token token = {.signer = BY_IDP, .sid = ref_of(&alice), .expires_s = 60};
-    struct lh_gate_watch watch = watch_of(all, &policy, &token), late = watch, keyless = watch;
+    struct sent first, second;
+    struct lh_gate_watch watch = watch_of(&first, all, &policy, &token), late = watch,
+                         keyless = watch;
     give_token(all, &other, "another");
     assert_ok(lh_gate_watch_check(all->gate, &watch));
     give_token(all, &alice, "another");
@@ -192,9 +191,11 @@ static void test_stateful__is_watched_as_long_as_session_and_token_last(void **s
     fake_host_advance(&all->host, 65001);
     assert_status(lh_gate_watch_check(all->gate, &late), LH_EXPIRED);
     const struct token own = {.signer = BY_OWN, .sid = ref_of(&other), .jti = "another"};
-    watch = watch_of(all, &policy, &own);
+    watch = watch_of(&second, all, &policy, &own);
     revoke_in_registry(all, &other);
     assert_status(lh_gate_watch_check(all->gate, &watch), LH_REVOKED);
+    sent_fini(&first);
+    sent_fini(&second);
 }
 
 /* Beside a cookie a token must be its session's own, where tokens are matched at all. */
