@@ -88,6 +88,8 @@ struct lh_gate_parts installation_parts(const struct installation *all)
                                   .token_max_bytes = 8192,
                                   .cell = all->cell,
                                   .node_keys = all->node_keys,
+                                  .datakeys = all->datakeys,
+                                  .nonces = all->nonces,
                                   .limits = all->limits,
                                   .crypto = all->crypto,
                                   .clock = &all->host.clock,

@@ -36,6 +36,7 @@ struct installation {
     struct lh_verified_cache *verified_cache;
     void *shared; /* with installation_limit */
     struct lh_limits *limits;
+    struct lh_nonce_table *nonces; /* with signature_setup */
     struct lh_gate *gate;
     struct lh_tenant_uid acme;   /* alias "acme-old", domain "shop.acme.test", role "admin" */
     struct lh_tenant_uid globex; /* domain "globex.test" */
@@ -108,6 +109,9 @@ struct lh_gate_policy any_policy(void);
 struct sent {
     struct lh_request request;
     struct lh_request_header headers[SENT_HEADERS_MAX];
+    struct lh_header all_headers[SENT_HEADERS_MAX]; /* plain ones too */
+    size_t all_count;
+    struct lh_claimed_nonce claimed;
     struct lh_arena memory;
     bool is_out_of_memory;
     size_t failing_take; /* the nth piece of request memory cannot be had; 0: all can */
@@ -122,6 +126,8 @@ void sent_init(struct sent *sent, const char *host);
 void sent_fini(struct sent *sent);
 /* Adds a header, classified by its name. */
 void sent_add(struct sent *sent, const char *name, const char *value);
+/* Adds a header that does not concern the gate, unless a signature covers it. */
+void sent_add_plain(struct sent *sent, const char *name, const char *value);
 /* Adds the visitor's cookie under "__Host-lh". */
 void sent_add_cookie(struct sent *sent, const struct visitor *visitor);
 /* Adds it under the name with the tenant's suffix. */

@@ -30,6 +30,19 @@ static void *take_memory(void *memory, size_t len)
     return room;
 }
 
+static bool next_value(void *sent_headers, lh_slice name, size_t *position, lh_slice *out_value)
+{
+    const struct sent *sent = sent_headers;
+    while (*position < sent->all_count) {
+        const struct lh_header *header = &sent->all_headers[(*position)++];
+        if (lh_slice_is_equal_nocase(header->name, name)) {
+            *out_value = header->value;
+            return true;
+        }
+    }
+    return false;
+}
+
 void sent_init(struct sent *sent, const char *host)
 {
     memset(sent, 0, sizeof(*sent));
@@ -42,6 +55,9 @@ void sent_init(struct sent *sent, const char *host)
                                         .is_tls = true,
                                         .headers = sent->headers,
                                         .request_id = LH_SLICE_LITERAL("request-1"),
+                                        .next_value = next_value,
+                                        .sent_headers = sent,
+                                        .claimed = &sent->claimed,
                                         .alloc = take_memory,
                                         .memory = sent};
 }
@@ -51,14 +67,22 @@ void sent_fini(struct sent *sent)
     lh_arena_fini(&sent->memory);
 }
 
+void sent_add_plain(struct sent *sent, const char *name, const char *value)
+{
+    struct lh_header *header = &sent->all_headers[sent->all_count++];
+    assert_true(sent->all_count <= SENT_HEADERS_MAX);
+    assert_ok(lh_arena_dup(&sent->memory, lh_slice_from_text(name), &header->name));
+    assert_ok(lh_arena_dup(&sent->memory, lh_slice_from_text(value), &header->value));
+}
+
 void sent_add(struct sent *sent, const char *name, const char *value)
 {
     enum lh_header_kind kind = lh_gate_header_kind(lh_slice_from_text(name));
     assert_int_not_equal(kind, LH_HEADER_PLAIN);
     assert_true(sent->request.header_count < SENT_HEADERS_MAX);
-    lh_slice copy;
-    assert_ok(lh_arena_dup(&sent->memory, lh_slice_from_text(value), &copy));
-    sent->headers[sent->request.header_count++] = (struct lh_request_header){kind, copy};
+    sent_add_plain(sent, name, value);
+    sent->headers[sent->request.header_count++] =
+        (struct lh_request_header){kind, sent->all_headers[sent->all_count - 1].value};
 }
 
 static void add_cookie_as(struct sent *sent, const char *name, const struct visitor *visitor)

@@ -6,6 +6,7 @@
 #include "failing_calls.h"
 #include "gate_fixture.h"
 #include "sealed_visitor.h"
+#include "signature_fixture.h"
 #include "support/failing_alloc.h"
 
 /* More than any decision takes. */
@@ -15,8 +16,10 @@ struct scene {
     const char *host;
     const char *tenant_header; /* NULL: none */
     const struct visitor *visitor;
-    const char *sealed; /* value of a cookie that holds its session; NULL: none */
-    const char *token;  /* NULL: none */
+    const char *sealed;            /* value of a cookie that holds its session; NULL: none */
+    const char *token;             /* NULL: none */
+    const struct signing *signing; /* NULL: none */
+    struct installation *all;      /* with signing */
     struct lh_gate_policy policy;
     enum lh_reason expected;           /* when nothing fails */
     const struct lh_tenant_uid *spent; /* whose rate is used up before each request; NULL: none */
@@ -41,6 +44,9 @@ static void prepare(struct sent *sent, const struct scene *scene)
     }
     if (scene->token != NULL) {
         sent_add_bearer(sent, scene->token);
+    }
+    if (scene->signing != NULL) {
+        sent_sign(sent, scene->all, &scene->all->acme, scene->signing);
     }
 }
 
@@ -241,6 +247,25 @@ static void test_torture__a_token_with_and_without_a_session(void **state)
     torture(all, &scene);
 }
 
+static void test_torture__a_signed_request(void **state)
+{
+    struct installation *all = *state;
+    const struct signing secret = {.body = "body"};
+    const struct signing partner = {.key_id = PARTNER};
+    const struct signing forged = {.signer = GLOBEX_SECRET};
+    struct scene scene = {.host = ACME_HOST,
+                          .signing = &secret,
+                          .all = all,
+                          .policy = signature_policy(),
+                          .expected = LH_REASON_OK};
+    torture(all, &scene);
+    scene.signing = &partner;
+    torture(all, &scene);
+    scene.signing = &forged;
+    scene.expected = LH_REASON_SIGNATURE_INVALID;
+    torture(all, &scene);
+}
+
 static void test_torture__who_is_over_his_rate(void **state)
 {
     struct installation *all = *state;
@@ -303,6 +328,8 @@ int main(void)
         GATE_TEST(test_torture__nobody),
         cmocka_unit_test_setup_teardown(test_torture__a_token_with_and_without_a_session,
                                         bearer_setup, bearer_teardown),
+        cmocka_unit_test_setup_teardown(test_torture__a_signed_request, signature_setup,
+                                        signature_teardown),
         GATE_TEST(test_torture__who_is_over_his_rate),
         cmocka_unit_test_setup_teardown(test_torture__a_token_that_there_is_no_time_for,
                                         bearer_setup, bearer_teardown),
