@@ -17,7 +17,9 @@ import tempfile
 
 import bench
 import gateways
+import homes
 import neighbours
+from forms import cpu_seconds
 
 ROOT = bench.ROOT
 PER_S = 20_000
@@ -41,12 +43,12 @@ def forged(token, count):
         yield f'{header}.{part(json.dumps(said, separators=(",", ":")).encode())}.{part(random.randbytes(64))}'
 
 
-class Home(bench.Home):
+class Home(homes.Home):
     """Two tenants with signing keys, and the limits that a new home has."""
 
     def __init__(self, build, folder, user):
         super().__init__(build, folder, user, 1)
-        self.run('leasehold', '--home', self.path, 'tenant', 'add', 'globex', '--tier', 'free')
+        self.run('tenant', 'add', 'globex', '--tier', 'free')
         self.quiet, self.noisy = (os.path.join(folder, name) for name in ('tokens', 'tokens-forged'))
         self.write(self.quiet, [self.line('acme', self.mint('acme', f'user-{n}')) for n in range(TOKENS)])
         random.seed(20260101)
@@ -108,11 +110,11 @@ class Flood(neighbours.Load):
 
 def run(options, home, server, path=None):
     """What acme and the flood to a path, if any, have seen, and the worker's CPU in seconds."""
-    began = bench.cpu_seconds(server.worker)
+    began = cpu_seconds(server.worker)
     flood = Flood(server.port, home, path, options) if path else None
     acme = Load(server.port, home.quiet, neighbours.QUIET_CONNECTIONS, options).end()
     neighbours.unrefused(acme)
-    return acme, flood.end() if flood else None, bench.cpu_seconds(server.worker) - began
+    return acme, flood.end() if flood else None, cpu_seconds(server.worker) - began
 
 
 def cpu_us(alone, beside):

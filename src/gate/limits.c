@@ -28,9 +28,9 @@
 #define PROVED_AGAIN_NS (60ULL * 1000000000U)
 #define NS_PER_US       1000U
 
-/* Work of a worker in microseconds: 5 % of its time for each half, 10 ms of it at once. */
-#define VERIFY_US_PER_S 50000U
+/* Work of a worker in microseconds: how much of it at once, and what a second has. */
 #define VERIFY_US_BURST 10000U
+#define US_PER_S        1000000U
 
 static const uint8_t region_name[8] = {'l', 'h', 'l', 'i', 'm', 'i', 't', 's'};
 
@@ -58,8 +58,14 @@ struct set {
 /* The time that clients of one tenant, known or unknown ones, have cost this worker. */
 struct share {
     uint32_t slot;
-    uint64_t asked_ns; /* last time; 0: free */
+    uint64_t asked_ns; /* last time */
     _Atomic uint64_t until_ns;
+};
+
+/* Those of all tenants that have asked: few as a rule, and walked for each signature. */
+struct shares {
+    size_t count;
+    struct share items[SHARES_MAX];
 };
 
 struct lh_limits {
@@ -68,8 +74,8 @@ struct lh_limits {
     const struct region_header *header;
     _Atomic uint64_t *tenants;
     struct set *sets;
-    struct share shares[2]
-                       [SHARES_MAX]; /* of unknown clients; of those who have proved themselves */
+    struct shares unknown; /* of clients who have proved nothing yet */
+    struct shares known;
 };
 
 /* What an entry is about: part of what is hashed. */
@@ -116,7 +122,7 @@ lh_status lh_limits_format(void *memory, size_t len, uint32_t tenants, struct lh
 static bool are_valid(const struct lh_limits_rates *rates)
 {
     return lh_rate_is_valid(&rates->unproved) && lh_rate_is_valid(&rates->unproved_at_tenant) &&
-           lh_rate_is_valid(&rates->failures);
+           lh_rate_is_valid(&rates->failures) && rates->signature_us_per_s <= US_PER_S;
 }
 
 static void point(struct lh_limits *limits, uint8_t *memory)
@@ -295,16 +301,19 @@ void lh_limits_note_proved(struct lh_limits *limits, uint32_t slot, const struct
 }
 
 /* The tenant's place among those that ask; of another that has been away longest if need be. */
-static struct share *take_share(struct share shares[SHARES_MAX], uint32_t slot, uint64_t now_ns)
+static struct share *take_share(struct shares *shares, uint32_t slot, uint64_t now_ns)
 {
-    struct share *oldest = &shares[0];
-    for (size_t i = 0; i < SHARES_MAX; i++) {
-        struct share *share = &shares[i];
-        if (share->asked_ns != 0 && share->slot == slot) {
+    struct share *oldest = &shares->items[0];
+    for (size_t i = 0; i < shares->count; i++) {
+        struct share *share = &shares->items[i];
+        if (share->slot == slot) {
             share->asked_ns = now_ns;
             return share;
         }
         oldest = share->asked_ns < oldest->asked_ns ? share : oldest;
+    }
+    if (shares->count < SHARES_MAX) {
+        oldest = &shares->items[shares->count++];
     }
     oldest->slot = slot;
     oldest->asked_ns = now_ns;
@@ -312,12 +321,11 @@ static struct share *take_share(struct share shares[SHARES_MAX], uint32_t slot, 
     return oldest;
 }
 
-static uint32_t count_asking(const struct share shares[SHARES_MAX], uint64_t now_ns)
+static uint32_t count_asking(const struct shares *shares, uint64_t now_ns)
 {
     uint32_t count = 0;
-    for (size_t i = 0; i < SHARES_MAX; i++) {
-        uint64_t asked_ns = shares[i].asked_ns;
-        count += asked_ns != 0 && asked_ns + SHARE_NS > now_ns;
+    for (size_t i = 0; i < shares->count; i++) {
+        count += shares->items[i].asked_ns + SHARE_NS > now_ns;
     }
     return count > 0 ? count : 1;
 }
@@ -327,11 +335,12 @@ static _Atomic uint64_t *find_budget(struct lh_limits *limits, uint32_t slot,
                                      const struct lh_client *client, uint64_t now_ns,
                                      struct lh_rate *out_rate)
 {
-    struct share *shares = limits->shares[is_known(limits, slot, client, now_ns) ? 1 : 0];
+    struct shares *shares =
+        is_known(limits, slot, client, now_ns) ? &limits->known : &limits->unknown;
     struct share *share = take_share(shares, slot, now_ns);
     uint32_t asking = count_asking(shares, now_ns);
-    *out_rate =
-        (struct lh_rate){.per_s = VERIFY_US_PER_S / asking, .burst = VERIFY_US_BURST / asking};
+    uint32_t per_s = limits->rates.signature_us_per_s / asking;
+    *out_rate = (struct lh_rate){.per_s = per_s > 0 ? per_s : 1, .burst = VERIFY_US_BURST / asking};
     return &share->until_ns;
 }
 
@@ -345,9 +354,22 @@ lh_status lh_limits_may_verify(struct lh_limits *limits, uint32_t slot,
     if (failures != NULL) {
         LH_TRY(lh_gcra_peek(&failures->until_ns, &limits->rates.failures, now_ns, out_retry_ns));
     }
+    if (limits->rates.signature_us_per_s == 0) {
+        return lh_ok();
+    }
     struct lh_rate rate;
     _Atomic uint64_t *budget = find_budget(limits, slot, client, now_ns, &rate);
     return lh_gcra_peek(budget, &rate, now_ns, out_retry_ns);
+}
+
+static void spend_time(struct lh_limits *limits, uint32_t slot, const struct lh_client *client,
+                       uint64_t now_ns, uint64_t spent_ns)
+{
+    struct lh_rate rate;
+    _Atomic uint64_t *budget = find_budget(limits, slot, client, now_ns, &rate);
+    uint64_t spent_us = spent_ns / NS_PER_US + 1;
+    lh_gcra_spend(budget, &rate, spent_us < VERIFY_US_BURST ? (uint32_t)spent_us : VERIFY_US_BURST,
+                  now_ns);
 }
 
 void lh_limits_charge_verify(struct lh_limits *limits, uint32_t slot,
@@ -355,11 +377,9 @@ void lh_limits_charge_verify(struct lh_limits *limits, uint32_t slot,
                              bool has_held)
 {
     LH_MAGIC_CHECK(limits, LIMITS_MAGIC);
-    struct lh_rate rate;
-    _Atomic uint64_t *budget = find_budget(limits, slot, client, now_ns, &rate);
-    uint64_t spent_us = spent_ns / NS_PER_US + 1;
-    lh_gcra_spend(budget, &rate, spent_us < VERIFY_US_BURST ? (uint32_t)spent_us : VERIFY_US_BURST,
-                  now_ns);
+    if (limits->rates.signature_us_per_s > 0) {
+        spend_time(limits, slot, client, now_ns, spent_ns);
+    }
     if (!has_held) {
         struct entry *failures = take_entry(limits, tag_of(limits, OF_FAILURES, 0, client));
         lh_gcra_spend(&failures->until_ns, &limits->rates.failures, 1, now_ns);

@@ -35,12 +35,16 @@ struct lh_limits_rates {
     struct lh_rate unproved;           /* requests without proof, per client */
     struct lh_rate unproved_at_tenant; /* the same per client and tenant */
     struct lh_rate failures;           /* failed signature checks per client */
+    uint32_t signature_us_per_s;       /* a worker's time for each half of them; 0 = no limit */
 };
 
-/* 100 a second and 500 at once, half of it at one tenant; 200 failures a second. */
+/* 100 a second and 500 at once, half of it at one tenant; 200 failures a second; 5 % of the
+   time for each half of the signatures. */
 #define LH_LIMITS_STANDARD_RATES                                                                   \
-    ((struct lh_limits_rates){                                                                     \
-        .unproved = {100, 500}, .unproved_at_tenant = {50, 250}, .failures = {200, 200}})
+    ((struct lh_limits_rates){.unproved = {100, 500},                                              \
+                              .unproved_at_tenant = {50, 250},                                     \
+                              .failures = {200, 200},                                              \
+                              .signature_us_per_s = 50000})
 
 /*
  * Prepares shared memory. For one process, before any other uses it; memory that is prepared

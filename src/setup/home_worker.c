@@ -65,6 +65,8 @@ static lh_status open_jobs(struct lh_home *home)
                         intervals);
 }
 
+#define US_PER_S_PER_CENT 10000U
+
 /* At one tenant half of what a client may: so that one tenant's part is never all of it. */
 static struct lh_rate half_of(struct lh_rate rate)
 {
@@ -80,6 +82,7 @@ static lh_status open_limits(struct lh_home *home)
     rates.unproved.per_s = (uint32_t)home->settings.unproved_rate;
     rates.unproved.burst = (uint32_t)home->settings.unproved_burst;
     rates.unproved_at_tenant = half_of(rates.unproved);
+    rates.signature_us_per_s = (uint32_t)home->settings.signature_share * US_PER_S_PER_CENT;
     return lh_limits_new(home->host->shared, home->host->shared_len, &rates, &home->limits);
 }
 

@@ -13,8 +13,10 @@
 #define AT_ONCE      100U
 
 /* Nobody is limited by what is not about signatures. */
-static const struct lh_limits_rates rates = {
-    .unproved = {0, 1}, .unproved_at_tenant = {0, 1}, .failures = {20, 20}};
+static const struct lh_limits_rates rates = {.unproved = {0, 1},
+                                             .unproved_at_tenant = {0, 1},
+                                             .failures = {20, 20},
+                                             .signature_us_per_s = 50000};
 
 static int set_up(void **state)
 {

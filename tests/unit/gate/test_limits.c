@@ -244,6 +244,30 @@ static void test_limits__the_time_for_signatures_comes_back(void **state)
     assert_in_range(count, 4900, 5100); /* 5 % of ten seconds */
 }
 
+static void attach_with_time(struct fixture *f, uint32_t signature_us_per_s)
+{
+    struct lh_limits_rates rates = LH_LIMITS_STANDARD_RATES;
+    rates.signature_us_per_s = signature_us_per_s;
+    lh_limits_free(f->limits);
+    assert_ok(lh_limits_new(f->memory, LH_LIMITS_LEAST_BYTES, &rates, &f->limits));
+}
+
+static void test_limits__the_time_for_signatures_is_what_was_set(void **state)
+{
+    struct fixture *f = *state;
+    struct lh_client client = ipv4(1);
+    attach_with_time(f, 500000);
+    assert_int_equal(verify(f, ACME, &client, 99000, NOW, true), 100);
+    assert_in_range(verify(f, ACME, &client, 99000, NOW + 10 * MS, true), 49, 51);
+    attach_with_time(f, 0);
+    assert_int_equal(verify(f, ACME, &client, 99000, NOW, true), 100000);
+    assert_int_equal(verify(f, GLOBEX, &client, 0, NOW, false), 200); /* failures count still */
+    struct lh_client other = ipv4(2);
+    attach_with_time(f, 1);
+    assert_int_equal(verify(f, ACME, &other, 99000, NOW, true), 100);
+    assert_in_range(verify(f, GLOBEX, &other, 99000, NOW, true), 0, 50); /* a half of 1 is no 0 */
+}
+
 /* --- Memory ----------------------------------------------------------------------------------- */
 
 static void test_limits__a_reload_keeps_what_was_charged(void **state)
@@ -329,6 +353,7 @@ int main(void)
         IN_FIXTURE(test_limits__who_has_proved_himself_is_not_behind_the_others),
         IN_FIXTURE(test_limits__having_proved_oneself_is_forgotten_and_holds_at_one_tenant),
         IN_FIXTURE(test_limits__the_time_for_signatures_comes_back),
+        IN_FIXTURE(test_limits__the_time_for_signatures_is_what_was_set),
         IN_FIXTURE(test_limits__a_reload_keeps_what_was_charged),
         IN_FIXTURE(test_limits__memory_for_something_else_is_refused),
         IN_FIXTURE(test_limits__rates_out_of_bounds_are_refused),
