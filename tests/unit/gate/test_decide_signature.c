@@ -37,7 +37,8 @@ static void test_signature__is_of_a_key_of_the_tenant_alone(void **state)
 {
     struct installation *all = *state;
     struct lh_gate_policy policy = signature_policy();
-    assert_reason(sign_once(all, &policy, NO_HOST, &all->globex, &(struct signing){NULL}), OK);
+    assert_reason(sign_once(all, &policy, NO_HOST, &all->globex, &(struct signing){.key_id = NULL}),
+                  OK);
     assert_reason(
         sign_once(all, &policy, NO_HOST, &all->globex, &(struct signing){.key_id = ACME_SECRET}),
         SIGNATURE_KEY);
@@ -51,10 +52,12 @@ static void test_signature__is_of_a_key_of_the_tenant_alone(void **state)
     assert_reason(
         sign_once(all, &policy, NO_HOST, &all->acme, &(struct signing){.signer = GLOBEX_SECRET}),
         SIGNATURE_INVALID);
-    assert_reason(sign_once(all, &policy, GLOBEX_HOST, &all->acme, &(struct signing){NULL}),
-                  TENANT_CONFLICT);
+    assert_reason(
+        sign_once(all, &policy, GLOBEX_HOST, &all->acme, &(struct signing){.key_id = NULL}),
+        TENANT_CONFLICT);
     policy.tenant_from = LH_GATE_TENANT_SUBDOMAIN;
-    assert_reason(sign_once(all, &policy, ACME_HOST, &all->acme, &(struct signing){NULL}), OK);
+    assert_reason(sign_once(all, &policy, ACME_HOST, &all->acme, &(struct signing){.key_id = NULL}),
+                  OK);
     assert_reason(
         sign_once(all, &policy, ACME_HOST, &all->acme, &(struct signing){.tenant = "globex"}),
         SIGNATURE_TENANT);
@@ -149,7 +152,7 @@ static void test_signature__stands_alone(void **state)
     struct sent sent;
     sent_init(&sent, NO_HOST);
     sent_add_suffixed_cookie(&sent, &alice);
-    sent_sign(&sent, all, &all->acme, &(struct signing){NULL});
+    sent_sign(&sent, all, &all->acme, &(struct signing){.key_id = NULL});
     assert_reason(sent_decide(&sent, all, &policy), CREDENTIAL_CONFLICT);
     assert_string_equal(sent_answered(&sent, "WWW-Authenticate"),
                         "Cookie realm=\"leasehold\", Bearer realm=\"leasehold\", "
@@ -160,7 +163,7 @@ static void test_signature__stands_alone(void **state)
     assert_false(sent.decision.is_signature_cut);
     sent_fini(&sent);
     policy.mode = LH_GATE_ON;
-    assert_reason(sign_once(all, &policy, NO_HOST, &all->acme, &(struct signing){NULL}),
+    assert_reason(sign_once(all, &policy, NO_HOST, &all->acme, &(struct signing){.key_id = NULL}),
                   NO_CREDENTIAL);
 }
 
@@ -174,14 +177,15 @@ static void test_signature__unknown_is_not_refused(void **state)
                   NONCES_DOWN); /* it could be older than the table */
     all->nonces = NULL;
     installation_restart_worker(all);
-    assert_reason(sign_once(all, &policy, NO_HOST, &all->acme, &(struct signing){NULL}),
+    assert_reason(sign_once(all, &policy, NO_HOST, &all->acme, &(struct signing){.key_id = NULL}),
                   NONCES_DOWN);
     all->nonces = nonces;
     installation_restart_worker(all);
-    assert_reason(sign_once(all, &policy, NO_HOST, &all->acme, &(struct signing){NULL}), OK);
+    assert_reason(sign_once(all, &policy, NO_HOST, &all->acme, &(struct signing){.key_id = NULL}),
+                  OK);
     failing_calls_reset();
     failing_calls.read_counter = LH_COUNTERS_DOWN;
-    assert_reason(sign_once(all, &policy, NO_HOST, &all->acme, &(struct signing){NULL}),
+    assert_reason(sign_once(all, &policy, NO_HOST, &all->acme, &(struct signing){.key_id = NULL}),
                   REGISTRY_DOWN);
     failing_calls_reset();
 }
@@ -198,7 +202,8 @@ static void test_signature__one_tenant_does_not_fill_the_table(void **state)
     assert_reason(reason, NONCES_LIMITED);
     assert_int_equal(lh_reason_http_status(reason), 429);
     assert_in_range(passed, 1000, 2000);
-    assert_reason(sign_once(all, &policy, NO_HOST, &all->globex, &(struct signing){NULL}), OK);
+    assert_reason(sign_once(all, &policy, NO_HOST, &all->globex, &(struct signing){.key_id = NULL}),
+                  OK);
 }
 
 static void test_signature__waits_for_a_cold_key_and_believes_nothing_of_before(void **state)
@@ -210,7 +215,7 @@ static void test_signature__waits_for_a_cold_key_and_believes_nothing_of_before(
         all->host.mode = FAKE_HOST_QUEUES;
         struct sent sent;
         sent_init(&sent, NO_HOST);
-        sent_sign(&sent, all, &all->acme, &(struct signing){NULL});
+        sent_sign(&sent, all, &all->acme, &(struct signing){.key_id = NULL});
         sent_begin(&sent, all, &policy);
         if (round == 1) {
             drop_signature_key(all, &all->acme, PARTNER); /* begins again, and claims once */
@@ -239,7 +244,7 @@ static void test_signature__a_long_lived_request_ends_with_its_key(void **state)
     const struct lh_gate_policy policy = signature_policy();
     struct sent sent, other;
     sent_init(&sent, NO_HOST);
-    sent_sign(&sent, all, &all->acme, &(struct signing){NULL});
+    sent_sign(&sent, all, &all->acme, &(struct signing){.key_id = NULL});
     assert_reason(sent_decide(&sent, all, &policy), OK);
     sent_init(&other, NO_HOST);
     sent_sign(&other, all, &all->acme, &(struct signing){.key_id = PARTNER});
@@ -308,9 +313,11 @@ static void test_signature__replays_are_charged_to_who_repeats_them(void **state
         assert_reason(sign_once(all, &policy, NO_HOST, &all->acme, &once), SIGNATURE_REPLAYED);
     }
     assert_reason(sign_once(all, &policy, NO_HOST, &all->acme, &once), RATE_CLIENT);
-    assert_reason(sign_once(all, &policy, NO_HOST, &all->acme, &(struct signing){NULL}), OK);
-    assert_reason(sign_once(all, &policy, NO_HOST, &all->acme, &(struct signing){NULL}), OK);
-    assert_reason(sign_once(all, &policy, NO_HOST, &all->acme, &(struct signing){NULL}),
+    assert_reason(sign_once(all, &policy, NO_HOST, &all->acme, &(struct signing){.key_id = NULL}),
+                  OK);
+    assert_reason(sign_once(all, &policy, NO_HOST, &all->acme, &(struct signing){.key_id = NULL}),
+                  OK);
+    assert_reason(sign_once(all, &policy, NO_HOST, &all->acme, &(struct signing){.key_id = NULL}),
                   RATE_TENANT);
 }
 
