@@ -51,12 +51,12 @@ class Run:
         return dict(line.split('=', 1) for line in said.splitlines() if '=' in line)
 
     def paste(self, line):
-        """Runs one printed command after the exports, as a user would."""
-        exports = '\n'.join(line for line in self.lines if line.startswith('export '))
+        """Runs one printed command after the exports and the function before it, as a user would."""
+        exports = '\n'.join(line for line in self.lines if line.startswith(('export ', 'leasehold() ')))
         return subprocess.run(['bash', '-c', f'{exports}\n{line}'], capture_output=True, text=True, check=False).stdout
 
     def commands(self, word):
-        return [line for line in self.lines if word in line and not line.startswith(('#', 'export', 'leasehold:'))]
+        return [line for line in self.lines if word in line and not line.startswith(('#', 'export', 'leasehold:', 'leasehold()'))]
 
     def stop(self, how=signal.SIGTERM):
         os.kill(self.process.pid, how)
@@ -120,13 +120,16 @@ def test_run__a_new_user_pastes_what_it_prints(start):
         assert headers['x-session-subject'] == 'alice@acme.example'
         assert 'cookie' not in headers
     refused = [run.paste(line) for line in run.commands('curl -si')]
-    assert len(refused) == 3
-    assert refused[0].split()[1] == '401' and refused[1].split()[1] == '401'
+    assert len(refused) == 4
+    assert [answer.split()[1] for answer in refused[:3]] == ['401'] * 3
     forged = json.loads(run.paste(run.commands('X-Session-Subject: root')[0]))
     assert {n.lower(): v for n, v in forged['headers'].items()}['x-session-subject'] == 'bob@globex.example'
     assert [run.paste(line).strip() for line in run.commands('/admin/')] == ['200', '403']
+    by_token, by_session = run.commands('/api/orders')[0], run.commands('/api/orders')[2]
+    assert json.loads(run.paste(by_token))['headers']['X-Session-Subject'] == 'alice@acme.example'
+    assert json.loads(run.paste(by_session))['path'] == '/api/orders'
     run.paste(run.commands('session revoke')[0])
-    assert run.paste(run.commands('curl -si')[2]).split()[1] == '401'
+    assert run.paste(run.commands('curl -si')[3]).split()[1] == '401'
     assert curl(run, '-b', variables['GLOBEX_COOKIE'], '-H', 'X-Tenant-ID: globex')[0] == 200
 
 
@@ -139,7 +142,8 @@ def tour_of_the_readme():
 
 def test_run__the_tour_of_the_readme_works_when_pasted(start):
     run = start().wait_ready()
-    passes, refusals, forged, conflict, roles = [run.paste(block) for block in tour_of_the_readme()]
+    passes, refusals, forged, conflict, roles, token, keys, rotation, rates = [
+        run.paste(block) for block in tour_of_the_readme()]
     assert json.loads(passes)['path'] == '/invoices'
     assert json.loads(passes)['headers']['X-Session-Subject'] == 'alice@acme.example'
     assert 'X-Tenant-Context' in json.loads(passes)['headers']
@@ -149,6 +153,19 @@ def test_run__the_tour_of_the_readme_works_when_pasted(start):
     assert 'everything' not in forged
     assert conflict.split()[1] == '400'
     assert roles.split() == ['200', '403']
+    by_token, refused, by_session = re.fullmatch(r'(\{.*\})\s*HTTP/1.1 (401.*)\n(\{.*\n\})\s*', token.replace('\r', ''),
+                                                 re.S).groups()
+    assert refused.startswith('401') and json.loads(by_token)['path'] == '/api/orders'
+    assert json.loads(by_token)['headers']['X-Session-Subject'] == 'alice@acme.example'
+    assert 'Authorization' not in json.loads(by_token)['headers']
+    assert json.loads(by_session)['headers']['X-Session-Subject'] == 'alice@acme.example'
+    assert keys.split()[-1] == '200'
+    assert rotation.split() == ['200', '200', '401']
+    *limited, free = [(int(count), status) for count, status in re.findall(r'(\d+) (\d{3})\n', rates)]
+    assert free == (2000, '200')
+    assert sum(count for count, _ in limited) == 2000 and {status for _, status in limited} <= {'200', '429'}
+    assert {status: count for count, status in limited}['200'] >= 1000
+
 
 
 def drop_date(answer):
