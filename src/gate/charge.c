@@ -100,7 +100,8 @@ void lh_call_charge_verify(struct lh_gate_call *call, uint64_t spent_ns, bool ha
 /* Whoever has proved himself has his next signatures checked sooner, where such are taken. */
 static void note_proved(struct lh_gate_call *call)
 {
-    if ((call->policy->credentials & LH_GATE_CREDENTIAL_BEARER) != 0) {
+    const unsigned checked = LH_GATE_CREDENTIAL_BEARER | LH_GATE_CREDENTIAL_SIGNATURE;
+    if ((call->policy->credentials & checked) != 0) {
         struct lh_client client = lh_client_of(call->request->client);
         lh_limits_note_proved(call->gate->parts.limits, call->tenant->slot, &client, now_ns(call));
     }

@@ -154,8 +154,8 @@ static enum lh_reason reason_of_verify(lh_status status)
     }
 }
 
-static lh_status verify_under(struct lh_gate_call *call, const struct lh_http_signature_key *key,
-                              struct lh_verified_http_signature *out_verified)
+static lh_status compute(struct lh_gate_call *call, const struct lh_http_signature_key *key,
+                         struct lh_verified_http_signature *out_verified)
 {
     static const struct lh_http_signature_rules rules = {.life_max_s = LH_HTTP_SIGNATURE_LIFE_MAX_S,
                                                          .skew_s = LH_HTTP_SIGNATURE_SKEW_MAX_S};
@@ -166,6 +166,23 @@ static lh_status verify_under(struct lh_gate_call *call, const struct lh_http_si
                                                   .now_ms = call->now_ms,
                                                   .base = &call->gate->signature_base};
     return lh_http_signature_verify(&check, call->signature.raw, out_verified);
+}
+
+/* A MAC costs what any cookie does; a public key is asked only while there is time for it. */
+static enum lh_reason verify_under(struct lh_gate_call *call,
+                                   const struct lh_http_signature_key *key,
+                                   struct lh_verified_http_signature *out_verified)
+{
+    if (key->algorithm == LH_HTTP_HMAC_SHA256) {
+        return reason_of_verify(compute(call, key, out_verified));
+    }
+    if (!lh_is_ok(lh_call_may_verify(call))) {
+        return LH_REASON_RATE_SIGNATURE;
+    }
+    uint64_t began_ns = lh_call_worked_ns();
+    lh_status status = compute(call, key, out_verified);
+    lh_call_charge_verify(call, lh_call_worked_ns() - began_ns, status.code != LH_BAD_SIGNATURE);
+    return reason_of_verify(status);
 }
 
 /* Where the header is no source of the tenant, nobody has compared it yet. */
@@ -242,7 +259,7 @@ static enum lh_reason judge(struct lh_gate_call *call, const struct lh_signature
                             const struct lh_http_signature_key *ready)
 {
     struct lh_verified_http_signature verified;
-    enum lh_reason reason = reason_of_verify(verify_under(call, ready, &verified));
+    enum lh_reason reason = verify_under(call, ready, &verified);
     if (reason != LH_REASON_OK) {
         return reason;
     }

@@ -321,6 +321,26 @@ static void test_signature__replays_are_charged_to_who_repeats_them(void **state
                   RATE_TENANT);
 }
 
+/* Public keys cost much more than MACs: who fails too often is not asked any more. */
+static void test_signature__public_keys_are_asked_while_there_is_time(void **state)
+{
+    struct installation *all = *state;
+    struct lh_limits_rates rates = LH_LIMITS_STANDARD_RATES;
+    const struct lh_gate_policy policy = signature_policy();
+    const struct signing good = {.key_id = PARTNER};
+    const struct signing forged = {.key_id = PARTNER, .signer = ACME_SECRET};
+    rates.failures = (struct lh_rate){.per_s = 1, .burst = 2};
+    installation_limit(all, &rates, (struct lh_rate){.per_s = 0});
+    assert_reason(sign_once(all, &policy, NO_HOST, &all->acme, &good), OK);
+    for (unsigned i = 0; i < 2; i++) {
+        assert_reason(sign_once(all, &policy, NO_HOST, &all->acme, &forged), SIGNATURE_INVALID);
+    }
+    assert_reason(sign_once(all, &policy, NO_HOST, &all->acme, &good), RATE_SIGNATURE);
+    assert_reason(sign_once(all, &policy, NO_HOST, &all->acme, &(struct signing){NULL}), OK);
+    fake_host_advance(&all->host, 5000);
+    assert_reason(sign_once(all, &policy, NO_HOST, &all->acme, &good), OK);
+}
+
 #define SIGNATURE_TEST(test)                                                                       \
     cmocka_unit_test_setup_teardown(test, signature_setup, signature_teardown)
 
@@ -339,6 +359,7 @@ int main(void)
         SIGNATURE_TEST(test_signature__a_long_lived_request_ends_with_its_key),
         SIGNATURE_TEST(test_signature__a_body_is_the_one_that_was_signed),
         SIGNATURE_TEST(test_signature__replays_are_charged_to_who_repeats_them),
+        SIGNATURE_TEST(test_signature__public_keys_are_asked_while_there_is_time),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
