@@ -7,6 +7,7 @@
 
 #include "registry/issuer_codec.h"
 #include "registry/row_codec.h"
+#include "registry/signature_codec.h"
 #include "registry/tenant_codec.h"
 
 static void check_refusal(lh_status status)
@@ -90,6 +91,22 @@ static void check_issuer(lh_slice row)
     lh_arena_fini(&arena);
 }
 
+static void check_signature_key(lh_slice row)
+{
+    struct lh_arena arena = lh_arena_bounded((size_t)1024 * 1024);
+    struct lh_signature_key key;
+    LH_CLEANUP(lh_buf_fini) struct lh_buf written = LH_BUF_EMPTY;
+    lh_status status = lh_signature_row_read(LH_SLICE_LITERAL("key"), row, &arena, &key);
+    if (!lh_is_ok(status)) {
+        check_refusal(status);
+    } else {
+        FUZZ_CHECK(lh_signature_key_is_sane(&key));
+        FUZZ_CHECK(lh_is_ok(lh_signature_row_write(&key, &written)));
+        FUZZ_CHECK(lh_slice_is_equal(lh_buf_view(&written), row));
+    }
+    lh_arena_fini(&arena);
+}
+
 static void check_end_key(lh_slice raw)
 {
     struct lh_end_key end;
@@ -154,6 +171,9 @@ int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t len)
         break;
     case 's':
         check_signing_key(row);
+        break;
+    case 'k':
+        check_signature_key(row);
         break;
     default:
         check_tenant(row);

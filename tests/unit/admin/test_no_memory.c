@@ -188,12 +188,82 @@ static void test_token_mint__gives_a_session_what_it_hands_out_without_memory(vo
     assert_true(nth > 20 && kept > 10);
 }
 
+static void count_made(void *context, const struct lh_admin_signature_key *key)
+{
+    (void)key;
+    (*(unsigned *)context)++;
+}
+
+static size_t count_signature_keys(struct made_home *made)
+{
+    struct lh_tenant *tenant = NULL;
+    const struct lh_directory_source *source = lh_registry_source(made->home->registry);
+    assert_ok(source->load_by_name(source->self, S("acme"), &tenant));
+    size_t count = tenant->signature_key_count;
+    lh_tenant_unref(tenant);
+    return count;
+}
+
+static void test_key_add__a_secret_is_told_or_not_made_without_memory(void **state)
+{
+    struct made_home *made = *state;
+    const struct lh_admin_signature_key_spec spec = {.tenant = S("acme"),
+                                                     .algorithm = S("hmac-sha256")};
+    size_t nth = 1;
+    for (bool goes_on = true; goes_on; nth++) {
+        unsigned told = 0;
+        size_t before = count_signature_keys(made);
+        failing_alloc_at(nth);
+        lh_status added = lh_admin_signature_key_add(made->admin, &spec, count_made, &told);
+        goes_on = has_failed(nth);
+        assert_int_equal(told, lh_is_ok(added) ? 1 : 0);
+        assert_int_equal(count_signature_keys(made), before + told);
+        assert_true(nth < ALLOCATIONS_MAX);
+    }
+    assert_true(nth > 10);
+}
+
+static void keep_nothing(void *context, const struct lh_admin_key *key)
+{
+    (void)context;
+    (void)key;
+}
+
+/* A rotation that fails leaves secrets under the key that they were sealed under. */
+static void test_key_rotate__moves_all_secrets_or_none_without_memory(void **state)
+{
+    struct made_home *made = *state;
+    const struct lh_admin_signature_key_spec spec = {.tenant = S("acme"),
+                                                     .algorithm = S("hmac-sha256")};
+    const struct lh_directory_source *source = lh_registry_source(made->home->registry);
+    unsigned told = 0;
+    assert_ok(lh_admin_signature_key_add(made->admin, &spec, count_made, &told));
+    assert_ok(lh_admin_signature_key_add(made->admin, &spec, count_made, &told));
+    size_t nth = 1;
+    for (bool goes_on = true; goes_on; nth++) {
+        struct lh_tenant *tenant = NULL;
+        failing_alloc_at(nth);
+        lh_status rotated = lh_admin_key_rotate(made->admin, S("acme"), keep_nothing, NULL);
+        goes_on = has_failed(nth);
+        assert_true(lh_is_ok(rotated) || goes_on);
+        assert_ok(source->load_by_name(source->self, S("acme"), &tenant));
+        for (size_t i = 0; i < tenant->signature_key_count; i++) {
+            assert_int_equal(tenant->signature_keys[i].dek_id, tenant->active_dek);
+        }
+        lh_tenant_unref(tenant);
+        assert_true(nth < ALLOCATIONS_MAX);
+    }
+    assert_true(nth > 10);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         WITH_HOME(test_tenant_add__is_done_or_not_done_without_memory),
         WITH_HOME(test_session_revoke__is_true_to_its_word_without_memory),
         WITH_HOME(test_apply__is_done_or_not_done_without_memory),
+        WITH_HOME(test_key_add__a_secret_is_told_or_not_made_without_memory),
+        WITH_HOME(test_key_rotate__moves_all_secrets_or_none_without_memory),
         WITH_HOME(test_token_mint__hands_out_one_or_none_without_memory),
         WITH_HOME(test_token_mint__gives_a_session_what_it_hands_out_without_memory),
     };

@@ -32,6 +32,11 @@ static lh_status write_round(struct lh_registry *registry)
     struct made_issuer issuer;
     struct lh_issuer_conflict conflict;
     const struct lh_wrapped_signing_key signing = {.id = 1, .life_s = 1};
+    static const uint8_t point[LH_SIGNATURE_PUBLIC_BYTES];
+    const struct lh_signature_key service = {.key_id = LH_SLICE_LITERAL("k"),
+                                             .algorithm = LH_HTTP_ED25519,
+                                             .material = LH_SLICE_OF(point),
+                                             .subject = LH_SLICE_LITERAL("billing")};
     uint64_t epoch;
     make_issuer(&issuer, "https://idp.example");
     LH_TRY(lh_registry_begin(registry, &txn));
@@ -40,6 +45,7 @@ static lh_status write_round(struct lh_registry *registry)
     LH_TRY(lh_registry_put_dek(txn, &uid, &dek));
     LH_TRY(lh_registry_put_issuers(txn, &uid, &issuer.issuer, 1, &conflict));
     LH_TRY(lh_registry_put_signing_key(txn, &uid, &signing));
+    LH_TRY(lh_registry_put_signature_key(txn, &uid, &service));
     LH_TRY(lh_registry_claim_name(txn, LH_NAME_DOMAIN, LH_SLICE_LITERAL("acme.test"), &uid,
                                   FIXTURE_NOW_MS, false));
     LH_TRY(lh_registry_put_revocation(txn, &uid, &lease, &revocation, 5));
