@@ -13,7 +13,8 @@ static ngx_int_t ngx_http_leasehold_body_filter(ngx_http_request_t *r, ngx_chain
 static void ngx_http_leasehold_body_handler(ngx_http_request_t *r);
 static ngx_int_t ngx_http_leasehold_judge_body(ngx_http_request_t *r,
     ngx_http_leasehold_record_t *record);
-static ngx_int_t ngx_http_leasehold_read_saved(ngx_http_request_t *r, struct lh_gate_body *body);
+static ngx_int_t ngx_http_leasehold_read_saved(ngx_http_request_t *r, struct lh_gate_body *body,
+    ngx_uint_t has_body);
 
 
 static ngx_http_request_body_filter_pt  ngx_http_next_request_body_filter;
@@ -84,7 +85,7 @@ ngx_http_leasehold_check_body(ngx_http_request_t *r, ngx_http_leasehold_verdict_
     record->body_verdict = verdict;
 
     if (r != r->main || r->request_body || r->discard_body) {
-        rc = ngx_http_leasehold_read_saved(r, record->body);
+        rc = ngx_http_leasehold_read_saved(r, record->body, verdict->request.has_body);
         return rc == NGX_OK ? ngx_http_leasehold_judge_body(r, record) : rc;
     }
 
@@ -166,26 +167,28 @@ ngx_http_leasehold_read_file(ngx_http_request_t *r, struct lh_gate_body *body, n
 /*
  * A body that somebody else has read: for another location, where nobody asked whether it was
  * signed. What was read in part, or thrown away, nobody can judge; and a subrequest cannot wait for
- * the body of the request that it is a part of.
+ * the body of the request that it is a part of. It is always that one's: nginx gives subrequests of
+ * auth_request an empty body of their own.
  */
 static ngx_int_t
-ngx_http_leasehold_read_saved(ngx_http_request_t *r, struct lh_gate_body *body)
+ngx_http_leasehold_read_saved(ngx_http_request_t *r, struct lh_gate_body *body,
+    ngx_uint_t has_body)
 {
-    lh_slice      piece;
-    ngx_int_t     rc;
-    ngx_chain_t  *cl;
+    lh_slice                  piece;
+    ngx_int_t                 rc;
+    ngx_chain_t              *cl;
+    ngx_http_request_body_t  *sent;
 
-    if (r->main->discard_body || r->main->reading_body
-        || (r->request_body == NULL && r->main->headers_in.content_length_n != 0
-            && (r->main->headers_in.content_length_n > 0 || r->main->headers_in.chunked)))
-    {
+    sent = r->main->request_body;
+
+    if (r->main->discard_body || r->main->reading_body || (sent == NULL && has_body)) {
         ngx_log_error(NGX_LOG_ERR, r->connection->log, 0,
                       "leasehold: the signed body was not read before \"%V\" was asked for",
                       &r->uri);
         return NGX_HTTP_INTERNAL_SERVER_ERROR;
     }
 
-    for (cl = r->request_body ? r->request_body->bufs : NULL; cl; cl = cl->next) {
+    for (cl = sent ? sent->bufs : NULL; cl; cl = cl->next) {
         if (ngx_buf_in_memory(cl->buf)) {
             piece.ptr = cl->buf->pos;
             piece.len = (size_t) (cl->buf->last - cl->buf->pos);

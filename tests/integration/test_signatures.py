@@ -5,7 +5,7 @@ import time
 
 import pytest
 
-from harness import http1, signatures
+from harness import http1, http2, signatures
 from harness.cli import say
 from harness.gateway import wait_until
 from harness.signatures import MAKERS, ask, send, wait_until_young
@@ -187,6 +187,39 @@ def test_bodies_arrive_whole_or_not_at_all(signed, echo, own_home, path, size):
     assert send(gateway, http1.request(path, 'POST', headers=uncovered, body=b'z'), 'POST').status == 401
     assert len(echo.taken()) == count
     assert 'signature_body' in gateway.reasons(6)
+
+
+@pytest.mark.parametrize('path', ('/', '/unbuffered'))
+@pytest.mark.parametrize('size', (1, 70_000, 3_000_000))
+def test_bodies_over_http2_arrive_whole_or_not_at_all(signed, echo, own_home, path, size):
+    gateway = signed('listen 127.0.0.1:$second_port http2;' + SIGNED)
+    signer = signatures.shared_key(own_home, 'acme')
+    connection = http2.Connection(gateway.second_port, gateway.seen)
+    gateway.connections.append(connection)
+    body = bytes(size)
+    for sent, status in ((body, 200), (body[1:] + b'x', 401), (body + b'x', 401), (body, 200)):
+        headers = [(name.lower(), value) for name, value in signer.headers(path, 'POST', body=body)]
+        stream = connection.request(path, method='POST', headers=headers, is_whole=False)
+        connection.upload(stream, sent)
+        assert connection.wait(stream).status == status
+    assert [seen.body for seen in echo.taken(path) if seen.method == 'POST'] == [body, body]
+
+
+def test_a_subrequest_judges_no_body_that_nobody_has_read(signed, echo, own_home):
+    gateway = signed('''leasehold on; leasehold_credential signature;
+        location / { proxy_pass $upstream; }
+        location /asks { leasehold off; auth_request /auth; proxy_pass $upstream; }
+        location /auth { internal; proxy_pass $upstream; }
+        location /mirrors { mirror /copy; proxy_pass $upstream; }
+        location /copy { internal; leasehold_require none; proxy_pass $upstream; }''')
+    signer = signatures.public_key(own_home, 'acme')
+    assert ask(gateway, signer, '/asks').status == 200
+    assert ask(gateway, signer, '/asks', 'POST', body=b'unread').status == 500
+    headers = signer.headers('/asks', 'POST', body=b'')
+    assert send(gateway, http1.request('/asks', 'POST', headers=headers, body=b'added'), 'POST').status == 500
+    assert echo.taken('/asks')[0].method == 'GET' and len(echo.taken('/asks')) == 1
+    assert ask(gateway, signer, '/mirrors', 'POST', body=b'mirrored').status == 200
+    wait_until(lambda: [seen.body for seen in echo.taken('/copy')] == [b'mirrored'], 'mirrored')
 
 
 def test_a_body_that_is_too_large_or_breaks_off_reaches_nobody(signed, echo, own_home):
