@@ -336,7 +336,8 @@ static void test_signature__public_keys_are_asked_while_there_is_time(void **sta
         assert_reason(sign_once(all, &policy, NO_HOST, &all->acme, &forged), SIGNATURE_INVALID);
     }
     assert_reason(sign_once(all, &policy, NO_HOST, &all->acme, &good), RATE_SIGNATURE);
-    assert_reason(sign_once(all, &policy, NO_HOST, &all->acme, &(struct signing){NULL}), OK);
+    assert_reason(sign_once(all, &policy, NO_HOST, &all->acme, &(struct signing){.key_id = NULL}),
+                  OK);
     fake_host_advance(&all->host, 5000);
     assert_reason(sign_once(all, &policy, NO_HOST, &all->acme, &good), OK);
 }
