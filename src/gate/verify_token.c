@@ -39,37 +39,44 @@ enum lh_reason lh_call_reason_of_token(lh_status status)
     }
 }
 
-/*
- * A signature is paid for from the budget of the client and the tenant, which is asked beforehand:
- * who only sends inventions spends no other's time. Errors: LIMITED, and as lh_token_verify.
- */
-static lh_status verify_within_budget(struct lh_gate_call *call,
-                                      const struct lh_token_verifier *verifier,
-                                      const struct lh_token_question *question,
-                                      struct lh_verified_token *out_token)
+/* A call that pays for a signature, and since when it works on it. */
+struct payment {
+    struct lh_gate_call *call;
+    uint64_t began_ns;
+};
+
+static lh_status ask(void *self)
 {
-    const struct lh_raw_token *raw = call->bearer.raw;
-    if (!lh_token_costs_a_signature(verifier, question, raw)) {
-        return lh_token_verify(verifier, question, raw, out_token);
-    }
-    LH_TRY(lh_call_may_verify(call));
-    uint64_t began_ns = lh_call_worked_ns();
-    lh_status status = lh_token_verify(verifier, question, raw, out_token);
-    lh_call_charge_verify(call, lh_call_worked_ns() - began_ns, status.code != LH_BAD_SIGNATURE);
-    return status;
+    struct payment *payment = self;
+    LH_TRY(lh_call_may_verify(payment->call));
+    payment->began_ns = lh_call_worked_ns();
+    return lh_ok();
 }
 
-/* Verifies what no cache knows; what is made of it lies in request memory. */
+static void charge(void *self, bool has_held)
+{
+    struct payment *payment = self;
+    uint64_t spent_ns = lh_call_worked_ns() - payment->began_ns;
+    lh_call_charge_verify(payment->call, spent_ns, has_held);
+}
+
+/*
+ * Verifies what no cache knows; what is made of it lies in request memory. A signature is paid for
+ * from the budget of the client and the tenant, which is asked beforehand: who only sends
+ * inventions spends no other's time. Errors: LIMITED, and as lh_token_verify.
+ */
 static lh_status verify_anew(struct lh_gate_call *call, const struct lh_token_question *question)
 {
     const struct lh_gate_parts *parts = &call->gate->parts;
+    struct payment payment = {.call = call};
+    const struct lh_token_payer payer = {&payment, ask, charge};
     const struct lh_token_verifier verifier = {parts->crypto, parts->key_cache,
-                                               parts->verified_cache};
+                                               parts->verified_cache, &payer};
     void *memory;
     LH_TRY(lh_call_read_raw_token(call));
     LH_TRY(lh_call_alloc(call, sizeof(struct lh_verified_token), &memory));
     struct lh_verified_token *token = memory;
-    LH_TRY(verify_within_budget(call, &verifier, question, token));
+    LH_TRY(lh_token_verify(&verifier, question, call->bearer.raw, token));
     const struct lh_verified_token *kept;
     lh_verified_cache_fill(parts->verified_cache, question, token, &kept);
     call->bearer.token = token;

@@ -47,21 +47,36 @@ static bool has_proof(const struct lh_token_verifier *verifier,
     return verifier->cache != NULL && lh_verified_cache_has_proof(verifier->cache, question, print);
 }
 
-static lh_status verify_signature(const struct lh_token_verifier *verifier,
-                                  const struct lh_token_question *question,
-                                  const struct lh_raw_token *raw, const struct lh_verify_key *row,
-                                  const struct lh_digest *print)
+static lh_status compute_signature(const struct lh_token_verifier *verifier,
+                                   const struct lh_token_question *question,
+                                   const struct lh_raw_token *raw, const struct lh_verify_key *row,
+                                   const struct lh_digest *print)
 {
-    if (has_proof(verifier, question, print)) {
-        lh_verified_cache_count_proof(verifier->cache);
-        return lh_ok();
-    }
     struct lh_public_key *key;
     lh_status status = lh_key_cache_get(verifier->keys, &question->tenant->uid, row, print, &key);
     /* Rows are checked when they are made: one that is no key is not what was written. */
     LH_ENSURE(lh_status_class(status) != LH_CLASS_DENY, LH_REGISTRY_DOWN);
     LH_TRY(status);
     return lh_public_key_verify(key, raw->jws.signing_input, raw->jws.signature);
+}
+
+static lh_status verify_signature(const struct lh_token_verifier *verifier,
+                                  const struct lh_token_question *question,
+                                  const struct lh_raw_token *raw, const struct lh_verify_key *row,
+                                  const struct lh_digest *print)
+{
+    const struct lh_token_payer *payer = verifier->payer;
+    if (has_proof(verifier, question, print)) {
+        lh_verified_cache_count_proof(verifier->cache);
+        return lh_ok();
+    }
+    if (payer == NULL) {
+        return compute_signature(verifier, question, raw, row, print);
+    }
+    LH_TRY(payer->ask(payer->self));
+    lh_status status = compute_signature(verifier, question, raw, row, print);
+    payer->charge(payer->self, status.code != LH_BAD_SIGNATURE);
+    return status;
 }
 
 lh_status lh_token_verify(const struct lh_token_verifier *verifier,
@@ -82,18 +97,6 @@ lh_status lh_token_verify(const struct lh_token_verifier *verifier,
     token.key_until_ms = key->until_ms;
     *out_token = token;
     return lh_ok();
-}
-
-bool lh_token_costs_a_signature(const struct lh_token_verifier *verifier,
-                                const struct lh_token_question *question,
-                                const struct lh_raw_token *raw)
-{
-    const struct lh_issuer *issuer;
-    const struct lh_verify_key *key;
-    struct lh_digest print;
-    return lh_is_ok(find_key(question, raw, &issuer, &key)) &&
-           lh_is_ok(lh_verify_key_print(verifier->crypto, key, &print)) &&
-           !has_proof(verifier, question, &print);
 }
 
 /* --- Asked for each request ------------------------------------------------------------------- */

@@ -121,11 +121,19 @@ struct lh_verified_token {
 struct lh_key_cache;
 struct lh_verified_cache;
 
+/* Who is asked before a signature is computed, and told how it came out. */
+struct lh_token_payer {
+    void *self;
+    lh_status (*ask)(void *self); /* any error: it is not computed, and that is the answer */
+    void (*charge)(void *self, bool has_held);
+};
+
 /* What verifying works with; all borrowed. */
 struct lh_token_verifier {
     struct lh_crypto *crypto;
     struct lh_key_cache *keys;
-    struct lh_verified_cache *cache; /* remembers which signatures have held; NULL: none */
+    struct lh_verified_cache *cache;    /* remembers which signatures have held; NULL: none */
+    const struct lh_token_payer *payer; /* NULL: nobody is asked */
 };
 
 /* What is asked about a token. */
@@ -147,26 +155,19 @@ LH_MUST_USE lh_status lh_verify_key_print(struct lh_crypto *crypto, const struct
 /*
  * Verifies a token for a tenant. In this order: its iss is exactly one of the tenant's issuers; its
  * kid is one of that issuer's keys; that key's algorithm is the header's; the signature holds;
- * then the claims: type, subject and id, that the issuer means this tenant, times.
+ * then the claims: type, subject and id, that the issuer means this tenant, times. The payer is
+ * asked neither for a token that is refused without a signature nor for one that is known to hold.
  * raw        read from the question's text; any other is a bug.
  * out_token  views into raw's room.
  * Errors: ABSENT (no such issuer, no such key), MISMATCH (another algorithm), BAD_SIGNATURE,
  * MALFORMED (a claim is missing or of another type), TOO_LARGE (more texts than a list holds),
  * FORBIDDEN (no access token), EXPIRED, EARLY, WRONG_TENANT, REGISTRY_DOWN (a row that is no key),
- * CRYPTO, NO_MEMORY.
+ * CRYPTO, NO_MEMORY, and what the payer says.
  */
 LH_MUST_USE lh_status lh_token_verify(const struct lh_token_verifier *verifier,
                                       const struct lh_token_question *question,
                                       const struct lh_raw_token *raw,
                                       struct lh_verified_token *out_token);
-
-/*
- * Whether lh_token_verify would have to compute the signature: for who asks a budget beforehand.
- * False where it would refuse the token without, and where the signature is known to hold.
- */
-bool lh_token_costs_a_signature(const struct lh_token_verifier *verifier,
-                                const struct lh_token_question *question,
-                                const struct lh_raw_token *raw);
 
 /* Whether the token is for one of these audiences (exact bytes); none is meant by an empty list. */
 bool lh_token_is_for(const struct lh_verified_token *token, const lh_slice *audiences,

@@ -106,7 +106,7 @@ static lh_status verify_token(struct round *round)
     tenant.issuers = &issuer;
     tenant.issuer_count = 1;
     struct lh_token_question question = {.tenant = &tenant, .now_ms = NOW_S * 1000};
-    struct lh_token_verifier verifier = {round->crypto, round->keys, round->cache};
+    struct lh_token_verifier verifier = {round->crypto, round->keys, round->cache, NULL};
     static _Alignas(16) uint8_t room[16384];
     const struct lh_raw_token *raw;
     struct lh_verified_token token;

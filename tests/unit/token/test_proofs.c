@@ -30,26 +30,52 @@ static void test_token_verify__a_signature_that_held_is_not_computed_again(void 
     assert_status(verify_at(world, &world->acme, text_view(&text), NOW, &token), LH_WRONG_TENANT);
 }
 
-/* Whether the text would be verified by computing its signature. */
+/* A payer who pays for nothing. */
+struct miser {
+    unsigned asked;
+    unsigned charged;
+};
+
+static lh_status refuse_to_pay(void *self)
+{
+    struct miser *miser = self;
+    miser->asked++;
+    return lh_status_of(LH_LIMITED);
+}
+
+static void note_charge(void *self, bool has_held)
+{
+    struct miser *miser = self;
+    (void)has_held;
+    miser->charged++;
+}
+
+/* Whether somebody is asked to pay for the text's signature; if so it is not computed. */
 static bool is_costly(const struct world *world, const struct lh_tenant *tenant)
 {
+    struct miser miser = {0, 0};
+    const struct lh_token_payer payer = {&miser, refuse_to_pay, note_charge};
+    struct lh_token_verifier verifier = world->verifier;
+    struct lh_verified_token token;
+    verifier.payer = &payer;
     struct lh_token_question question = ask(world, tenant, text_view(&text), NOW + 60000);
     const struct lh_raw_token *raw;
     void *room = malloc(lh_raw_token_room_bytes(text.len));
     assert_ok(lh_raw_token_read(&question.text, room, &raw));
-    bool is_costly = lh_token_costs_a_signature(&world->verifier, &question, raw);
+    lh_status status = lh_token_verify(&verifier, &question, raw, &token);
     free(room);
-    return is_costly;
+    assert_int_equal(miser.asked, status.code == LH_LIMITED ? 1 : 0);
+    assert_int_equal(miser.charged, 0);
+    return status.code == LH_LIMITED;
 }
 
-static void test_token_costs_a_signature__says_so_beforehand(void **state)
+static void test_token_verify__asks_who_pays_before_a_signature_is_computed(void **state)
 {
     struct world *world = *state;
     assert_true(is_costly(world, &world->acme));
     assert_non_null(fill(world, &world->acme, &text));
     assert_false(is_costly(world, &world->acme));
     assert_true(is_costly(world, &world->globex)); /* it held for another tenant */
-    assert_int_equal(proof_hits(), 0);             /* nothing was verified */
     struct lh_token_verifier verifier = world->verifier;
     world->verifier.cache = NULL;
     assert_true(is_costly(world, &world->acme));
@@ -63,6 +89,37 @@ static void test_token_costs_a_signature__says_so_beforehand(void **state)
     world->foreign_keys[ES256].algorithm = LH_ES256;
     world->acme_issuers[1].key_count = 0;
     assert_false(is_costly(world, &world->acme));
+}
+
+/* Pays, and keeps what he was told: +1 for each signature that held, -100 for each that did not. */
+static lh_status pay(void *self)
+{
+    (void)self;
+    return lh_ok();
+}
+
+static void keep_count(void *self, bool has_held)
+{
+    int *count = self;
+    *count += has_held ? 1 : -100;
+}
+
+static void test_token_verify__tells_who_pays_whether_the_signature_has_held(void **state)
+{
+    struct world *world = *state;
+    static int count;
+    static const struct lh_token_payer payer = {&count, pay, keep_count};
+    struct lh_verified_token token;
+    world->verifier.payer = &payer;
+    assert_ok(verify_at(world, &world->acme, text_view(&text), NOW, &token));
+    assert_int_equal(count, 1);
+    assert_status(verify_at(world, &world->acme, text_view(&text), NOW + 630001, &token),
+                  LH_EXPIRED); /* whatever comes after it */
+    assert_int_equal(count, 2);
+    world->foreign_keys[ES256].material = world->own_key.material;
+    assert_status(verify(world, &text), LH_BAD_SIGNATURE);
+    assert_int_equal(count, 2 - 100);
+    world->verifier.payer = NULL;
 }
 
 static void test_token_verify__a_proof_is_worth_nothing_for_another_key(void **state)
@@ -136,7 +193,8 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         EACH(test_token_verify__a_signature_that_held_is_not_computed_again),
-        EACH(test_token_costs_a_signature__says_so_beforehand),
+        EACH(test_token_verify__asks_who_pays_before_a_signature_is_computed),
+        EACH(test_token_verify__tells_who_pays_whether_the_signature_has_held),
         EACH(test_token_verify__a_proof_is_worth_nothing_for_another_key),
         EACH(test_token_verify__a_proof_is_worth_nothing_for_another_tenant),
         EACH(test_verified_cache__one_text_under_anothers_digest_is_a_bug),
