@@ -1,7 +1,7 @@
 /*
- * Comparing what somebody could guess byte by byte takes as long whatever is wrong with the guess:
- * Welch's t test over times of guesses that are wrong at once and of such that are wrong at last
- * (Reparaz, Balasch, Verbauwhede: Dude, is my code constant time?, 2017). The same measurement must
+ * Comparing what somebody could guess byte by byte takes as many instructions whatever is wrong
+ * with the guess. A child compares while its parent steps it one instruction at a time and counts:
+ * that is the same on an idle machine and on a busy one, which times are not. The same count must
  * find out a comparison that ends early, or it would find out nothing.
  */
 #include "support/test.h"
@@ -9,113 +9,92 @@
 #include "base/secret.h"
 #include "session/session.h"
 
-#include <math.h>
-#include <time.h>
+#include <errno.h>
+#include <signal.h>
+#include <sys/ptrace.h>
+#include <sys/wait.h>
+#include <unistd.h>
 
-#define SAMPLES       20000U
-#define CALLS         32U /* per sample: a clock does not see one */
-#define T_MAX         4.5 /* what the paper takes for a leak */
-#define KEPT_PERCENT  80U /* of the samples: whoever was interrupted is left out */
-#define TRIES         10U /* a leak shows in each of them, an unquiet machine in some */
-#define COMPARED_MAX  64U
-#define WRONG_AT_ONCE 0U
-#define WRONG_AT_LAST 1U
+#define COMPARED_MAX 64U
+#define APART        7U /* bytes between the places tried: words and halves of them end there */
+#define STEPS_MAX    100000U
+#define CANNOT_TRACE 3 /* exit code of a child that must not be traced here */
 
 typedef bool (*compare_fn)(const uint8_t *secret, const uint8_t *guess, size_t len);
 
-struct guesses {
+struct guess {
     _Alignas(64) uint8_t secret[COMPARED_MAX];
-    _Alignas(64) uint8_t wrong[2][COMPARED_MAX];
+    _Alignas(64) uint8_t guess[COMPARED_MAX];
 };
 
-struct sample {
-    uint64_t ns;
-    unsigned kind;
-};
-
-static uint64_t now_ns(void)
+/* Stops before the comparison and after it; never returns. */
+static void compare_traced(compare_fn compare, const struct guess *guess, size_t len)
 {
-    struct timespec now;
-    (void)clock_gettime(CLOCK_MONOTONIC, &now);
-    return (uint64_t)now.tv_sec * 1000000000U + (uint64_t)now.tv_nsec;
-}
-
-static uint64_t next_random(uint64_t *state)
-{
-    *state ^= *state << 13;
-    *state ^= *state >> 7;
-    *state ^= *state << 17;
-    return *state;
-}
-
-static uint64_t time_one(compare_fn compare, const struct guesses *guesses, unsigned kind,
-                         size_t len)
-{
-    const uint8_t *guess = guesses->wrong[kind];
-    unsigned equal = 0;
-    uint64_t begin_ns = now_ns();
-    for (unsigned i = 0; i < CALLS; i++) {
-        __asm__ volatile("" : "+r"(guess) : : "memory");
-        equal += compare(guesses->secret, guess, len) ? 1 : 0;
+    if (ptrace(PTRACE_TRACEME, 0, NULL, NULL) != 0) {
+        _exit(CANNOT_TRACE);
     }
-    uint64_t spent_ns = now_ns() - begin_ns;
-    assert_int_equal(equal, 0);
-    return spent_ns;
+    (void)compare(guess->secret, guess->guess, len); /* what is looked up once is looked up now */
+    (void)raise(SIGUSR1);
+    volatile bool is_equal = compare(guess->secret, guess->guess, len);
+    (void)raise(SIGUSR2);
+    _exit(is_equal ? 1 : 0);
 }
 
-static int by_time(const void *a, const void *b)
+/* Waits for the child's next stop, and says by which signal; 0 if it is gone. */
+static int next_stop(pid_t child, int *out_exit_code)
 {
-    const struct sample *left = a, *right = b;
-    return left->ns < right->ns ? -1 : left->ns > right->ns;
+    int state;
+    pid_t waited;
+    do {
+        waited = waitpid(child, &state, 0);
+    } while (waited < 0 && errno == EINTR);
+    assert_int_equal(waited, child);
+    if (WIFSTOPPED(state)) {
+        return WSTOPSIG(state);
+    }
+    *out_exit_code = WIFEXITED(state) ? WEXITSTATUS(state) : -1;
+    return 0;
 }
 
-/* Mean and variance of the quickest samples of a kind. */
-static void describe(const struct sample *samples, unsigned kind, double *out_mean,
-                     double *out_error)
+/* Instructions between the child's two stops; 0 where nobody may be traced. */
+static unsigned count_steps(pid_t child)
 {
-    double sum = 0, squares = 0, count = 0;
-    for (size_t i = 0; i < SAMPLES * KEPT_PERCENT / 100; i++) {
-        if (samples[i].kind == kind) {
-            sum += (double)samples[i].ns;
-            squares += (double)samples[i].ns * (double)samples[i].ns;
-            count += 1;
-        }
+    int exit_code = 0;
+    int stopped_by = next_stop(child, &exit_code);
+    if (stopped_by == 0 && exit_code == CANNOT_TRACE) {
+        return 0;
     }
-    assert_true(count > 1);
-    *out_mean = sum / count;
-    *out_error = (squares - sum * sum / count) / (count - 1) / count;
+    assert_int_equal(stopped_by, SIGUSR1);
+    unsigned steps = 0;
+    while (stopped_by != SIGUSR2 && steps < STEPS_MAX) {
+        assert_int_equal(ptrace(PTRACE_SINGLESTEP, child, NULL, NULL), 0);
+        stopped_by = next_stop(child, &exit_code);
+        steps++;
+    }
+    assert_int_equal(stopped_by, SIGUSR2);
+    assert_int_equal(ptrace(PTRACE_CONT, child, NULL, NULL), 0);
+    assert_int_equal(next_stop(child, &exit_code), 0);
+    assert_int_equal(exit_code, 0);
+    return steps;
 }
 
-static double measure(compare_fn compare, const struct guesses *guesses, size_t len)
+/* Instructions for a comparison of len bytes, of which the one at wrong is another. */
+static unsigned steps_of(compare_fn compare, size_t len, size_t wrong)
 {
-    static struct sample samples[SAMPLES];
-    uint64_t state = now_ns() | 1;
-    for (size_t i = 0; i < SAMPLES; i++) {
-        samples[i].kind = (unsigned)(next_random(&state) & 1);
-        samples[i].ns = time_one(compare, guesses, samples[i].kind, len);
+    struct guess guess;
+    memset(&guess, 0x5a, sizeof(guess));
+    guess.guess[wrong] = 1;
+    pid_t child = fork();
+    assert_true(child >= 0);
+    if (child == 0) {
+        compare_traced(compare, &guess, len);
     }
-    qsort(samples, SAMPLES, sizeof(samples[0]), by_time);
-    double means[2], errors[2];
-    for (unsigned kind = 0; kind < 2; kind++) {
-        describe(samples, kind, &means[kind], &errors[kind]);
+    unsigned steps = count_steps(child);
+    if (steps == 0) {
+        print_message("nobody may be traced on this machine\n");
+        skip();
     }
-    double error = sqrt(errors[0] + errors[1]);
-    return error > 0 ? fabs(means[0] - means[1]) / error : 0;
-}
-
-/* The least t of some tries. */
-static double least_t(compare_fn compare, size_t len)
-{
-    struct guesses guesses;
-    memset(&guesses, 0x5a, sizeof(guesses));
-    guesses.wrong[WRONG_AT_ONCE][0] = 1;
-    guesses.wrong[WRONG_AT_LAST][len - 1] = 1;
-    double least = measure(compare, &guesses, len);
-    for (unsigned i = 1; i < TRIES && least >= T_MAX; i++) {
-        double t = measure(compare, &guesses, len);
-        least = t < least ? t : least;
-    }
-    return least;
+    return steps;
 }
 
 /* --- What is compared ------------------------------------------------------------------------- */
@@ -151,21 +130,24 @@ static bool of_tags(const uint8_t *secret, const uint8_t *guess, size_t len)
 
 static void assert_steady(compare_fn compare, size_t len)
 {
-    double t = least_t(compare, len);
-    if (t >= T_MAX) {
-        fail_msg("t is %.1f where %zu bytes are compared", t, len);
+    unsigned steps = steps_of(compare, len, 0);
+    for (size_t wrong = 1; wrong < len; wrong += APART) {
+        assert_int_equal(steps_of(compare, len, wrong), steps);
+    }
+    assert_int_equal(steps_of(compare, len, len - 1), steps);
+}
+
+static void test_count__finds_out_a_comparison_that_ends_early(void **state)
+{
+    (void)state;
+    for (size_t wrong = APART; wrong < COMPARED_MAX; wrong += APART) {
+        assert_true(steps_of(ends_early, COMPARED_MAX, wrong) >
+                    steps_of(ends_early, COMPARED_MAX, wrong - APART));
     }
 }
 
-static void test_measurement__finds_out_a_comparison_that_ends_early(void **state)
-{
-    (void)state;
-    assert_true(least_t(ends_early, 16) >= T_MAX);
-    assert_true(least_t(ends_early, 32) >= T_MAX);
-}
-
 /* MACs of cookies (16), hashes of secrets (32), MACs of signatures and whole cookies. */
-static void test_secret__j48_comparison_takes_as_long_wherever_it_is_wrong(void **state)
+static void test_secret__j48_comparison_takes_as_many_steps_wherever_it_is_wrong(void **state)
 {
     (void)state;
     static const size_t lengths[] = {16, 32, 33, COMPARED_MAX};
@@ -175,7 +157,7 @@ static void test_secret__j48_comparison_takes_as_long_wherever_it_is_wrong(void 
     }
 }
 
-static void test_has_token__j48_takes_as_long_wherever_the_tag_is_wrong(void **state)
+static void test_has_token__j48_takes_as_many_steps_wherever_the_tag_is_wrong(void **state)
 {
     (void)state;
     assert_steady(of_tags, sizeof(struct lh_token_tag));
@@ -184,9 +166,9 @@ static void test_has_token__j48_takes_as_long_wherever_the_tag_is_wrong(void **s
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_measurement__finds_out_a_comparison_that_ends_early),
-        cmocka_unit_test(test_secret__j48_comparison_takes_as_long_wherever_it_is_wrong),
-        cmocka_unit_test(test_has_token__j48_takes_as_long_wherever_the_tag_is_wrong),
+        cmocka_unit_test(test_count__finds_out_a_comparison_that_ends_early),
+        cmocka_unit_test(test_secret__j48_comparison_takes_as_many_steps_wherever_it_is_wrong),
+        cmocka_unit_test(test_has_token__j48_takes_as_many_steps_wherever_the_tag_is_wrong),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
