@@ -61,7 +61,7 @@ class Home:
     def lift_limits(self):
         """Load comes from one client, and each token may be a new one; premium tenants have no limit anyway."""
         with open(os.path.join(self.path, 'leasehold.conf'), 'a', encoding='utf-8') as file:
-            file.write('unproved_rate = 0\nsignature_share = 100\n')
+            file.write('unproved_rate = 0\nsignature_share = 0\nsignature_share_proved = 0\n')
 
     def trust(self, issuer):
         """Takes the tokens of an issuer as acme's."""

@@ -28,9 +28,12 @@
 #define PROVED_AGAIN_NS (60ULL * 1000000000U)
 #define NS_PER_US       1000U
 
-/* Work of a worker in microseconds: how much of it at once, and what a second has. */
-#define VERIFY_US_BURST 10000U
-#define US_PER_S        1000000U
+/*
+ * What one check costs at most, in microseconds. The slowest signature takes less; a worker's first
+ * one, for which the library makes itself ready, or one in which a page had to be fetched, must not
+ * spend the whole budget.
+ */
+#define VERIFY_US_MAX 1000U
 
 static const uint8_t region_name[8] = {'l', 'h', 'l', 'i', 'm', 'i', 't', 's'};
 
@@ -122,7 +125,8 @@ lh_status lh_limits_format(void *memory, size_t len, uint32_t tenants, struct lh
 static bool are_valid(const struct lh_limits_rates *rates)
 {
     return lh_rate_is_valid(&rates->unproved) && lh_rate_is_valid(&rates->unproved_at_tenant) &&
-           lh_rate_is_valid(&rates->failures) && rates->signature_us_per_s <= US_PER_S;
+           lh_rate_is_valid(&rates->failures) && lh_rate_is_valid(&rates->signatures) &&
+           lh_rate_is_valid(&rates->signatures_proved);
 }
 
 static void point(struct lh_limits *limits, uint8_t *memory)
@@ -330,17 +334,31 @@ static uint32_t count_asking(const struct shares *shares, uint64_t now_ns)
     return count > 0 ? count : 1;
 }
 
-/* The budget in microseconds from which a check for this client is paid, and how large it is. */
+/* What each of so many has of a rate: a part of little is not nothing, which would be no limit. */
+static struct lh_rate part_of(const struct lh_rate *rate, uint32_t parts)
+{
+    uint32_t per_s = rate->per_s / parts;
+    uint32_t burst = rate->burst / parts;
+    return (struct lh_rate){.per_s = per_s > 0 ? per_s : 1, .burst = burst > 0 ? burst : 1};
+}
+
+/*
+ * The budget in microseconds from which a check for this client is paid, and how large it is; NULL
+ * if there is no limit.
+ */
 static _Atomic uint64_t *find_budget(struct lh_limits *limits, uint32_t slot,
                                      const struct lh_client *client, uint64_t now_ns,
                                      struct lh_rate *out_rate)
 {
-    struct shares *shares =
-        is_known(limits, slot, client, now_ns) ? &limits->known : &limits->unknown;
+    bool has_proved = is_known(limits, slot, client, now_ns);
+    const struct lh_rate *rate =
+        has_proved ? &limits->rates.signatures_proved : &limits->rates.signatures;
+    if (rate->per_s == 0) {
+        return NULL;
+    }
+    struct shares *shares = has_proved ? &limits->known : &limits->unknown;
     struct share *share = take_share(shares, slot, now_ns);
-    uint32_t asking = count_asking(shares, now_ns);
-    uint32_t per_s = limits->rates.signature_us_per_s / asking;
-    *out_rate = (struct lh_rate){.per_s = per_s > 0 ? per_s : 1, .burst = VERIFY_US_BURST / asking};
+    *out_rate = part_of(rate, count_asking(shares, now_ns));
     return &share->until_ns;
 }
 
@@ -354,12 +372,9 @@ lh_status lh_limits_may_verify(struct lh_limits *limits, uint32_t slot,
     if (failures != NULL) {
         LH_TRY(lh_gcra_peek(&failures->until_ns, &limits->rates.failures, now_ns, out_retry_ns));
     }
-    if (limits->rates.signature_us_per_s == 0) {
-        return lh_ok();
-    }
     struct lh_rate rate;
     _Atomic uint64_t *budget = find_budget(limits, slot, client, now_ns, &rate);
-    return lh_gcra_peek(budget, &rate, now_ns, out_retry_ns);
+    return budget != NULL ? lh_gcra_peek(budget, &rate, now_ns, out_retry_ns) : lh_ok();
 }
 
 static void spend_time(struct lh_limits *limits, uint32_t slot, const struct lh_client *client,
@@ -368,8 +383,10 @@ static void spend_time(struct lh_limits *limits, uint32_t slot, const struct lh_
     struct lh_rate rate;
     _Atomic uint64_t *budget = find_budget(limits, slot, client, now_ns, &rate);
     uint64_t spent_us = spent_ns / NS_PER_US + 1;
-    lh_gcra_spend(budget, &rate, spent_us < VERIFY_US_BURST ? (uint32_t)spent_us : VERIFY_US_BURST,
-                  now_ns);
+    if (budget != NULL) {
+        lh_gcra_spend(budget, &rate, spent_us < VERIFY_US_MAX ? (uint32_t)spent_us : VERIFY_US_MAX,
+                      now_ns);
+    }
 }
 
 void lh_limits_charge_verify(struct lh_limits *limits, uint32_t slot,
@@ -377,9 +394,7 @@ void lh_limits_charge_verify(struct lh_limits *limits, uint32_t slot,
                              bool has_held)
 {
     LH_MAGIC_CHECK(limits, LIMITS_MAGIC);
-    if (limits->rates.signature_us_per_s > 0) {
-        spend_time(limits, slot, client, now_ns, spent_ns);
-    }
+    spend_time(limits, slot, client, now_ns, spent_ns);
     if (!has_held) {
         struct entry *failures = take_entry(limits, tag_of(limits, OF_FAILURES, 0, client));
         lh_gcra_spend(&failures->until_ns, &limits->rates.failures, 1, now_ns);

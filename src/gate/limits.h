@@ -35,16 +35,19 @@ struct lh_limits_rates {
     struct lh_rate unproved;           /* requests without proof, per client */
     struct lh_rate unproved_at_tenant; /* the same per client and tenant */
     struct lh_rate failures;           /* failed signature checks per client */
-    uint32_t signature_us_per_s;       /* a worker's time for each half of them; 0 = no limit */
+    /* A worker's microseconds for signatures a second, and at once; 0 a second: no limit. */
+    struct lh_rate signatures;        /* of clients who have proved nothing yet */
+    struct lh_rate signatures_proved; /* of those who have */
 };
 
-/* 100 a second and 500 at once, half of it at one tenant; 200 failures a second; 5 % of the
-   time for each half of the signatures. */
+/* 100 a second and 500 at once, half of it at one tenant; 200 failures a second; 5 % of the time
+   for signatures of whoever proved nothing, 25 % for the others, a fifth of a second's at once. */
 #define LH_LIMITS_STANDARD_RATES                                                                   \
     ((struct lh_limits_rates){.unproved = {100, 500},                                              \
                               .unproved_at_tenant = {50, 250},                                     \
                               .failures = {200, 200},                                              \
-                              .signature_us_per_s = 50000})
+                              .signatures = {50000, 10000},                                        \
+                              .signatures_proved = {250000, 50000}})
 
 /*
  * Prepares shared memory. For one process, before any other uses it; memory that is prepared
@@ -87,8 +90,8 @@ void lh_limits_note_proved(struct lh_limits *limits, uint32_t slot, const struct
                            uint64_t now_ns);
 /*
  * Whether a signature may be checked now: the client has not failed too often, and this worker
- * has time left for such work. Half of the time is for clients who have proved themselves at the
- * tenant in the last ten minutes; each half is divided between the tenants that ask.
+ * has time left for such work: one budget is for clients who have proved themselves at the tenant
+ * in the last ten minutes, one for all others; each is divided between the tenants that ask.
  * Errors: LIMITED.
  */
 LH_MUST_USE lh_status lh_limits_may_verify(struct lh_limits *limits, uint32_t slot,
@@ -96,7 +99,8 @@ LH_MUST_USE lh_status lh_limits_may_verify(struct lh_limits *limits, uint32_t sl
                                            uint64_t *out_retry_ns);
 /*
  * Charges a check that was made.
- * now_ns    as lh_limits_may_verify was asked; spent_ns: what the check took.
+ * now_ns    as lh_limits_may_verify was asked; spent_ns: what the check took, of which a
+ *           millisecond counts at most.
  * has_held  false: a failure of the client too.
  */
 void lh_limits_charge_verify(struct lh_limits *limits, uint32_t slot,

@@ -82,7 +82,9 @@ static lh_status open_limits(struct lh_home *home)
     rates.unproved.per_s = (uint32_t)home->settings.unproved_rate;
     rates.unproved.burst = (uint32_t)home->settings.unproved_burst;
     rates.unproved_at_tenant = half_of(rates.unproved);
-    rates.signature_us_per_s = (uint32_t)home->settings.signature_share * US_PER_S_PER_CENT;
+    rates.signatures.per_s = (uint32_t)home->settings.signature_share * US_PER_S_PER_CENT;
+    rates.signatures_proved.per_s =
+        (uint32_t)home->settings.signature_share_proved * US_PER_S_PER_CENT;
     return lh_limits_new(home->host->shared, home->host->shared_len, &rates, &home->limits);
 }
 

@@ -81,9 +81,12 @@ enum lh_setting_kind { LH_SETTING_SIZE, LH_SETTING_TIME, LH_SETTING_COUNT, LH_SE
     X(unproved_burst, COUNT, "unproved_burst", 500, 2, 1000000, "requests",                        \
       "How many of them may come at once after a rest; half as many at one tenant.")               \
     X(signature_share, COUNT, "signature_share", 5, 0, 100, "per cent",                            \
-      "How much of a worker's time may go into signatures of tokens that it does not remember, "   \
-      "for clients who have proved themselves at their tenant; as much again for all others. "     \
-      "More get 429. 0: no limit.")                                                                \
+      "How much of a worker's time may go into signatures for clients who have proved nothing "    \
+      "yet, where it does not remember the token. More get 429. 0: no limit.")                     \
+    X(signature_share_proved, COUNT, "signature_share_proved", 25, 0, 100, "per cent",             \
+      "The same for clients who have proved themselves at their tenant in the last ten minutes. "  \
+      "A worker that was started remembers no token: how soon it has verified those of all "       \
+      "clients hangs on this. 0: no limit.")                                                       \
     X(sync_interval_ms, TIME, "sync_interval", 500, 100, LH_MINUTE_MS, "time",                     \
       "How often the session store is made safe against power loss. New sessions and last-use "    \
       "times younger than this are lost with the power; revocations never are.")                   \

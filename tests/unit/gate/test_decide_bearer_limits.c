@@ -8,8 +8,7 @@
 #define ACME "acme.example.test"
 
 /* At one tenant five at once. */
-static const struct lh_limits_rates few = {
-    .unproved = {100, 100}, .unproved_at_tenant = {5, 5}, .failures = {200, 200}};
+static const struct lh_limits_rates few = {{100, 100}, {5, 5}, {200, 200}, {0, 1}, {0, 1}};
 static const struct lh_rate twenty = {.per_s = 10, .burst = 20};
 
 static const uint8_t client[4] = {192, 0, 2, 1};

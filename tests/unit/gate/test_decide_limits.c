@@ -9,8 +9,7 @@
 #define GLOBEX_HOST "globex.example.test"
 
 /* Ten at once, and at one tenant half of it; tenants: twenty at once. */
-static const struct lh_limits_rates few = {
-    .unproved = {10, 10}, .unproved_at_tenant = {5, 5}, .failures = {200, 200}};
+static const struct lh_limits_rates few = {{10, 10}, {5, 5}, {200, 200}, {0, 1}, {0, 1}};
 static const struct lh_rate twenty = {.per_s = 10, .burst = 20};
 
 static const uint8_t first_client[4] = {192, 0, 2, 1};
@@ -278,8 +277,7 @@ static void test_limits__without_a_rate_nobody_is_limited(void **state)
 {
     struct installation *all = *state;
     struct visitor alice = sign_in_alice(all, &all->acme);
-    static const struct lh_limits_rates none = {
-        .unproved = {0, 1}, .unproved_at_tenant = {0, 1}, .failures = {0, 1}};
+    static const struct lh_limits_rates none = {{0, 1}, {0, 1}, {0, 1}, {0, 1}, {0, 1}};
     installation_limit(all, &none, (struct lh_rate){0, 0});
     assert_int_equal(count_until_limited(all, ACME_HOST, first_client, alice.cookie), 1000);
     assert_int_equal(count_until_limited(all, ACME_HOST, first_client, "x"), 1000);

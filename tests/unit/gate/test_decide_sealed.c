@@ -366,6 +366,7 @@ static void test_sealed__a_forged_one_waits_for_nothing(void **state)
 /* --- Charging --------------------------------------------------------------------------------- */
 
 static const struct lh_rate one = {.per_s = 1, .burst = 1};
+static const struct lh_limits_rates each_once = {{1, 1}, {1, 1}, {1, 1}, {0, 1}, {0, 1}};
 
 static void test_sealed__what_has_proved_itself_is_not_charged_to_the_client(void **state)
 {
@@ -373,7 +374,7 @@ static void test_sealed__what_has_proved_itself_is_not_charged_to_the_client(voi
     struct sealed_visitor ended =
         seal_in(all, &all->acme, &(struct visit){.subject = "alice", .absolute_s = 1});
     struct sealed_visitor revoked = seal_in_alice(all, &all->acme);
-    installation_limit(all, &(struct lh_limits_rates){one, one, one, 0}, one);
+    installation_limit(all, &each_once, one);
     revoke_in_registry(all, &revoked.who);
     fake_host_advance(&all->host, 1000);
     for (unsigned i = 0; i < 10; i++) {
@@ -390,7 +391,7 @@ static void test_sealed__a_tenant_pays_for_what_passes(void **state)
     struct installation *all = *state;
     struct sealed_visitor alice = seal_in_alice(all, &all->acme);
     struct sealed_visitor bob = seal_in_alice(all, &all->globex);
-    installation_limit(all, &(struct lh_limits_rates){one, one, one, 0}, one);
+    installation_limit(all, &each_once, one);
     assert_reason(at_acme(all, &alice), OK);
     assert_reason(at_acme(all, &alice), RATE_TENANT);
     assert_reason(at_globex(all, &bob), OK);

@@ -304,7 +304,7 @@ static void test_signature__a_body_is_the_one_that_was_signed(void **state)
 static void test_signature__replays_are_charged_to_who_repeats_them(void **state)
 {
     struct installation *all = *state;
-    static const struct lh_limits_rates few = {{2, 2}, {2, 2}, {200, 200}, 0};
+    static const struct lh_limits_rates few = {{2, 2}, {2, 2}, {200, 200}, {0, 1}, {0, 1}};
     const struct lh_gate_policy policy = signature_policy();
     const struct signing once = {.nonce = "once"};
     installation_limit(all, &few, (struct lh_rate){.per_s = 3, .burst = 3});

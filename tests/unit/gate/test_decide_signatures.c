@@ -16,7 +16,8 @@
 static const struct lh_limits_rates rates = {.unproved = {0, 1},
                                              .unproved_at_tenant = {0, 1},
                                              .failures = {20, 20},
-                                             .signature_us_per_s = 50000};
+                                             .signatures = {50000, 10000},
+                                             .signatures_proved = {50000, 10000}};
 
 static int set_up(void **state)
 {

@@ -216,8 +216,8 @@ static void test_limits__who_has_proved_himself_is_not_behind_the_others(void **
         struct lh_client client = ipv4(100 + i);
         (void)verify(f, ACME, &client, 99000, NOW, true);
     }
-    assert_int_equal(verify(f, ACME, &known, 99000, NOW, true), 100);
-    assert_int_equal(verify(f, ACME, &known, 99000, NOW + 599 * S, true), 100);
+    assert_int_equal(verify(f, ACME, &known, 99000, NOW, true), 500); /* 50 ms */
+    assert_int_equal(verify(f, ACME, &known, 99000, NOW + 599 * S, true), 500);
 }
 
 static void test_limits__having_proved_oneself_is_forgotten_and_holds_at_one_tenant(void **state)
@@ -244,10 +244,19 @@ static void test_limits__the_time_for_signatures_comes_back(void **state)
     assert_in_range(count, 4900, 5100); /* 5 % of ten seconds */
 }
 
-static void attach_with_time(struct fixture *f, uint32_t signature_us_per_s)
+/* A worker's first check may take longer than all that are allowed at once. */
+static void test_limits__one_check_does_not_spend_the_time_of_all(void **state)
+{
+    struct fixture *f = *state;
+    struct lh_client client = ipv4(1);
+    lh_limits_charge_verify(f->limits, ACME, &client, NOW, 3 * S, true);
+    assert_int_equal(verify(f, ACME, &client, 99000, NOW, true), 90); /* 9 of the 10 ms */
+}
+
+static void attach_with_time(struct fixture *f, uint32_t us_per_s)
 {
     struct lh_limits_rates rates = LH_LIMITS_STANDARD_RATES;
-    rates.signature_us_per_s = signature_us_per_s;
+    rates.signatures.per_s = us_per_s;
     lh_limits_free(f->limits);
     assert_ok(lh_limits_new(f->memory, LH_LIMITS_LEAST_BYTES, &rates, &f->limits));
 }
@@ -263,6 +272,9 @@ static void test_limits__the_time_for_signatures_is_what_was_set(void **state)
     assert_int_equal(verify(f, ACME, &client, 99000, NOW, true), 100000);
     assert_int_equal(verify(f, GLOBEX, &client, 0, NOW, false), 200); /* failures count still */
     struct lh_client other = ipv4(2);
+    lh_limits_note_proved(f->limits, ACME, &other, NOW);
+    assert_int_equal(verify(f, ACME, &other, 99000, NOW, true), 500); /* limited still */
+    other = ipv4(3);
     attach_with_time(f, 1);
     assert_int_equal(verify(f, ACME, &other, 99000, NOW, true), 100);
     assert_in_range(verify(f, GLOBEX, &other, 99000, NOW, true), 0, 50); /* a half of 1 is no 0 */
@@ -350,6 +362,7 @@ int main(void)
         IN_FIXTURE(test_limits__a_flood_of_clients_forgets_the_rested_ones_first),
         IN_FIXTURE(test_limits__failed_checks_are_counted_against_the_client),
         IN_FIXTURE(test_limits__unknown_clients_of_one_tenant_leave_time_for_the_others),
+        IN_FIXTURE(test_limits__one_check_does_not_spend_the_time_of_all),
         IN_FIXTURE(test_limits__who_has_proved_himself_is_not_behind_the_others),
         IN_FIXTURE(test_limits__having_proved_oneself_is_forgotten_and_holds_at_one_tenant),
         IN_FIXTURE(test_limits__the_time_for_signatures_comes_back),
