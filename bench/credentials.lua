@@ -1,12 +1,14 @@
 -- Requests with a credential of a list (LH_CREDENTIALS: a file, one value of the header LH_HEADER, by default
--- "Cookie", a line), in random order; to the tenant LH_TENANT ("acme"). LH_PAUSE_MS: how long each connection waits
--- before each request. Each request's text is made beforehand, so that every form costs the load generator the same.
+-- "Cookie", a line), in random order; to the tenant LH_TENANT ("acme"). LH_PAUSE_MS: how long each connection
+-- waits on average before each request. Each request's text is made beforehand, so that every form costs the load generator the same.
 local requests = {}
 local pause_ms = tonumber(os.getenv("LH_PAUSE_MS"))
 
+-- By chance between 1 ms and twice the pause: with one and the same pause connections that began together stay together,
+-- and every answer waits for those of all the others.
 if pause_ms then
     function delay()
-        return pause_ms
+        return math.random(1, 2 * pause_ms - 1)
     end
 end
 
