@@ -15,7 +15,9 @@
 
 #define LIMITS_MAGIC  0x6c696d74U
 #define REGION_FORMAT 1U
-#define WAYS          8U
+/* Places of a set: for budgets, and for marks of clients who have proved themselves. */
+#define BUDGET_WAYS 6U
+#define MARK_WAYS   2U
 /* How often a place in the table is fought for before it is shared. */
 #define CLAIM_TRIES 4U
 /* Tenants that a worker divides its time between; more share the place of the one longest away. */
@@ -54,8 +56,21 @@ struct entry {
     _Atomic uint64_t until_ns;
 };
 
+/*
+ * Marks last for minutes, budgets for seconds: among each other marks would outlive every budget,
+ * and whoever has many addresses and one credential could have his floods forgotten.
+ */
 struct set {
-    struct entry ways[WAYS];
+    struct entry budgets[BUDGET_WAYS];
+    struct entry marks[MARK_WAYS];
+};
+
+_Static_assert(sizeof(struct set) == 128, "two cache lines");
+
+/* The places where something may lie. */
+struct ways {
+    struct entry *first;
+    size_t count;
 };
 
 /* The time that clients of one tenant, known or unknown ones, have cost this worker. */
@@ -205,47 +220,60 @@ static uint64_t tag_of(const struct lh_limits *limits, enum subject subject, uin
     return tag != 0 ? tag : 1;
 }
 
-static struct set *set_of(const struct lh_limits *limits, uint64_t tag)
+static struct ways ways_of(const struct lh_limits *limits, enum subject subject, uint64_t tag)
 {
-    return &limits->sets[tag % limits->header->sets];
+    struct set *set = &limits->sets[tag % limits->header->sets];
+    return subject == OF_PROVED ? (struct ways){set->marks, MARK_WAYS}
+                                : (struct ways){set->budgets, BUDGET_WAYS};
 }
 
-static struct entry *find_entry(struct set *set, uint64_t tag)
+static struct entry *find_among(struct ways ways, uint64_t tag)
 {
-    for (size_t i = 0; i < WAYS; i++) {
-        if (atomic_load_explicit(&set->ways[i].tag, memory_order_relaxed) == tag) {
-            return &set->ways[i];
+    for (size_t i = 0; i < ways.count; i++) {
+        if (atomic_load_explicit(&ways.first[i].tag, memory_order_relaxed) == tag) {
+            return &ways.first[i];
         }
     }
     return NULL;
 }
 
-static struct entry *first_to_end(struct set *set)
+static struct entry *first_to_end(struct ways ways)
 {
-    struct entry *first = &set->ways[0];
-    for (size_t i = 1; i < WAYS; i++) {
-        if (atomic_load_explicit(&set->ways[i].until_ns, memory_order_relaxed) <
+    struct entry *first = ways.first;
+    for (size_t i = 1; i < ways.count; i++) {
+        if (atomic_load_explicit(&ways.first[i].until_ns, memory_order_relaxed) <
             atomic_load_explicit(&first->until_ns, memory_order_relaxed)) {
-            first = &set->ways[i];
+            first = &ways.first[i];
         }
     }
     return first;
 }
 
-/*
- * The entry of a tag, made if there is none. Where several processes fight for the same place one
- * of them may end up in another's: two then share a budget for a moment, and nobody goes without.
- */
-static struct entry *take_entry(struct lh_limits *limits, uint64_t tag)
+/* What is known of a client; NULL: nothing. */
+static const struct entry *find_entry(const struct lh_limits *limits, enum subject subject,
+                                      uint32_t slot, const struct lh_client *client)
 {
-    struct set *set = set_of(limits, tag);
+    uint64_t tag = tag_of(limits, subject, slot, client);
+    return find_among(ways_of(limits, subject, tag), tag);
+}
+
+/*
+ * What is known of a client, made if there is nothing yet. Where several processes fight for the
+ * same place one of them may end up in another's: two then share a budget for a moment, and nobody
+ * goes without.
+ */
+static struct entry *take_entry(struct lh_limits *limits, enum subject subject, uint32_t slot,
+                                const struct lh_client *client)
+{
+    uint64_t tag = tag_of(limits, subject, slot, client);
+    struct ways ways = ways_of(limits, subject, tag);
     struct entry *entry = NULL;
     for (unsigned i = 0; i < CLAIM_TRIES; i++) {
-        entry = find_entry(set, tag);
+        entry = find_among(ways, tag);
         if (entry != NULL) {
             return entry;
         }
-        entry = first_to_end(set);
+        entry = first_to_end(ways);
         uint64_t before = atomic_load_explicit(&entry->tag, memory_order_relaxed);
         if (atomic_compare_exchange_strong_explicit(&entry->tag, &before, tag, memory_order_relaxed,
                                                     memory_order_relaxed)) {
@@ -274,11 +302,11 @@ lh_status lh_limits_charge_unproved(struct lh_limits *limits, uint32_t slot,
 {
     LH_MAGIC_CHECK(limits, LIMITS_MAGIC);
     if (slot != 0) {
-        struct entry *of_pair = take_entry(limits, tag_of(limits, OF_PAIR, slot, client));
+        struct entry *of_pair = take_entry(limits, OF_PAIR, slot, client);
         LH_TRY(lh_gcra_charge(&of_pair->until_ns, &limits->rates.unproved_at_tenant, 1, now_ns,
                               out_retry_ns));
     }
-    struct entry *of_client = take_entry(limits, tag_of(limits, OF_CLIENT, 0, client));
+    struct entry *of_client = take_entry(limits, OF_CLIENT, 0, client);
     return lh_gcra_charge(&of_client->until_ns, &limits->rates.unproved, 1, now_ns, out_retry_ns);
 }
 
@@ -287,8 +315,7 @@ lh_status lh_limits_charge_unproved(struct lh_limits *limits, uint32_t slot,
 static bool is_known(const struct lh_limits *limits, uint32_t slot, const struct lh_client *client,
                      uint64_t now_ns)
 {
-    uint64_t tag = tag_of(limits, OF_PROVED, slot, client);
-    const struct entry *entry = find_entry(set_of(limits, tag), tag);
+    const struct entry *entry = find_entry(limits, OF_PROVED, slot, client);
     return entry != NULL && atomic_load_explicit(&entry->until_ns, memory_order_relaxed) > now_ns;
 }
 
@@ -297,7 +324,7 @@ void lh_limits_note_proved(struct lh_limits *limits, uint32_t slot, const struct
                            uint64_t now_ns)
 {
     LH_MAGIC_CHECK(limits, LIMITS_MAGIC);
-    struct entry *entry = take_entry(limits, tag_of(limits, OF_PROVED, slot, client));
+    struct entry *entry = take_entry(limits, OF_PROVED, slot, client);
     uint64_t until_ns = atomic_load_explicit(&entry->until_ns, memory_order_relaxed);
     if (until_ns < now_ns + PROVED_NS - PROVED_AGAIN_NS || until_ns > now_ns + PROVED_NS) {
         atomic_store_explicit(&entry->until_ns, now_ns + PROVED_NS, memory_order_relaxed);
@@ -367,8 +394,7 @@ lh_status lh_limits_may_verify(struct lh_limits *limits, uint32_t slot,
                                uint64_t *out_retry_ns)
 {
     LH_MAGIC_CHECK(limits, LIMITS_MAGIC);
-    uint64_t tag = tag_of(limits, OF_FAILURES, 0, client);
-    const struct entry *failures = find_entry(set_of(limits, tag), tag);
+    const struct entry *failures = find_entry(limits, OF_FAILURES, 0, client);
     if (failures != NULL) {
         LH_TRY(lh_gcra_peek(&failures->until_ns, &limits->rates.failures, now_ns, out_retry_ns));
     }
@@ -396,7 +422,7 @@ void lh_limits_charge_verify(struct lh_limits *limits, uint32_t slot,
     LH_MAGIC_CHECK(limits, LIMITS_MAGIC);
     spend_time(limits, slot, client, now_ns, spent_ns);
     if (!has_held) {
-        struct entry *failures = take_entry(limits, tag_of(limits, OF_FAILURES, 0, client));
+        struct entry *failures = take_entry(limits, OF_FAILURES, 0, client);
         lh_gcra_spend(&failures->until_ns, &limits->rates.failures, 1, now_ns);
     }
 }

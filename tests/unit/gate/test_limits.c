@@ -168,6 +168,20 @@ static void test_limits__a_flood_of_clients_forgets_the_rested_ones_first(void *
     assert_int_equal(unproved(f, 0, &spent, 600), 0);
 }
 
+/* Marks of who has proved himself last for minutes; they take no place of budgets. */
+static void test_limits__a_flood_of_proved_clients_forgets_no_budget(void **state)
+{
+    struct fixture *f = *state;
+    struct lh_client spent = ipv4(1);
+    assert_int_equal(unproved(f, ACME, &spent, 300), 250);
+    for (uint32_t i = 2; i < 1000000; i++) {
+        struct lh_client client = ipv4(i);
+        lh_limits_note_proved(f->limits, GLOBEX, &client, NOW);
+    }
+    assert_int_equal(unproved(f, ACME, &spent, 300), 0);
+    assert_int_equal(unproved(f, GLOBEX, &spent, 1000), 250);
+}
+
 /* --- Signatures ------------------------------------------------------------------------------- */
 
 /* Checks that are paid until the budget is spent; returns how many there were. */
@@ -360,6 +374,7 @@ int main(void)
         IN_FIXTURE(test_limits__unproved_requests_cost_the_client_and_not_the_tenant),
         IN_FIXTURE(test_limits__one_tenants_flood_leaves_a_client_the_half_for_others),
         IN_FIXTURE(test_limits__a_flood_of_clients_forgets_the_rested_ones_first),
+        IN_FIXTURE(test_limits__a_flood_of_proved_clients_forgets_no_budget),
         IN_FIXTURE(test_limits__failed_checks_are_counted_against_the_client),
         IN_FIXTURE(test_limits__unknown_clients_of_one_tenant_leave_time_for_the_others),
         IN_FIXTURE(test_limits__one_check_does_not_spend_the_time_of_all),
