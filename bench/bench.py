@@ -38,7 +38,7 @@ def awake(is_wanted):
 
 
 def run_rounds(fields, signatures, options):
-    measured = [form for field in fields for form in field.forms + field.token_forms]
+    measured = [form for field in fields for form in field.all_forms()]
     for form in measured:
         form.measure(options.seconds + 3, options.load_cpu, keep=False)
     for number in range(options.rounds):
@@ -57,6 +57,8 @@ def prepare_fields(options, folder, ports, upstream):
     first = fields[0]
     first.add_cookies(ports)
     first.add_tokens(ports, tokens.Issuer(folder))
+    first.add_sealed(ports)
+    first.add_signed(ports, folder)
     for field in fields[1:]:
         field.add_lookup(ports, first.forms[0])
     return fields
@@ -104,11 +106,14 @@ def complete(options):
     return options
 
 
+def figures_of(forms_measured):
+    return {form.name: {'rps': form.rates, 'cpu_us': form.costs} for form in forms_measured}
+
+
 def write_figures(path, fields, signatures):
-    results = [{'sessions': field.sessions, 'decision_us': field.times,
-                'forms': {form.name: {'rps': form.rates, 'cpu_us': form.costs} for form in field.forms},
-                'token_forms': {form.name: {'rps': form.rates, 'cpu_us': form.costs} for form in field.token_forms}}
-               for field in fields]
+    results = [{'sessions': field.sessions, 'decision_us': field.times, 'forms': figures_of(field.forms),
+                'token_forms': figures_of(field.token_forms), 'sealed_forms': figures_of(field.sealed_forms),
+                'signed_forms': figures_of(field.signed_forms)} for field in fields]
     with open(path, 'w', encoding='utf-8') as file:
         json.dump({'at': time.strftime('%Y-%m-%d'), 'results': results, 'openssl_us': signatures.alone,
                    'decision_us': {'remembered': signatures.remembered, 'verified': signatures.decided}}, file, indent=1)

@@ -4,6 +4,7 @@ import re
 import subprocess
 import sys
 
+import signed
 import tokens
 
 ROOT = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
@@ -22,6 +23,7 @@ def cpu_seconds(pid):
 class Form:
     """base: the form that it is compared with, or None if it is one; refuses: whether that is what it must answer."""
     header = 'Cookie'
+    script = 'credentials.lua'
 
     def __init__(self, name, server, credentials, base=None, refuses=False):
         self.name = name
@@ -36,9 +38,9 @@ class Form:
     def measure(self, seconds, load_cpu, keep=True):
         before = cpu_seconds(self.server.worker)
         command = ['taskset', '-c', load_cpu, 'wrk', '-t1', '-c32', f'-d{seconds}s', '-s',
-                   os.path.join(ROOT, 'bench', 'credentials.lua'), f'http://127.0.0.1:{self.server.port}/']
+                   os.path.join(ROOT, 'bench', self.script), f'http://127.0.0.1:{self.server.port}/']
         done = subprocess.run(command, capture_output=True, text=True, check=True,
-                              env={**os.environ, 'LH_CREDENTIALS': self.credentials, 'LH_HEADER': self.header})
+                              env={**os.environ, **self.environment()})
         result = re.search(r'^RESULT (\d+) (\d+) (\d+) (\d+)', done.stdout, re.M)
         if not result:
             sys.exit(f'bench: wrk said nothing about {self.name}: {done.stdout}{done.stderr}')
@@ -48,6 +50,9 @@ class Form:
             self.rates.append(made / (duration_us / 1e6))
             self.costs.append((cpu_seconds(self.server.worker) - before) / made * 1e6)
             self.latencies.append(p99_us)
+
+    def environment(self):
+        return {'LH_CREDENTIALS': self.credentials, 'LH_HEADER': self.header}
 
     def check(self, made, refused):
         """A figure of requests that were answered otherwise than meant is no figure."""
@@ -59,6 +64,22 @@ class Form:
 class TokenForm(Form):
     """The same with a bearer token."""
     header = 'Authorization'
+
+
+class SignedForm(Form):
+    """The same with signed requests, none of them sent twice."""
+    script = 'headers.lua'
+
+    def __init__(self, name, server, signer, folder, base=None):
+        super().__init__(name, server, os.path.join(folder, f'requests-{server.port}'), base)
+        self.signer = signer
+
+    def environment(self):
+        return {'LH_HEADERS': self.credentials}
+
+    def measure(self, seconds, load_cpu, keep=True):
+        self.signer.write(self.credentials, self.server, seconds)
+        super().measure(seconds, load_cpu, keep)
 
 
 class Signatures:
@@ -92,6 +113,7 @@ class Signatures:
             self.decided[algorithm].append(int(costs['verified, none']) / 1000)
 
 
+BARE = 'bare `proxy_pass`'
 LOOKED_UP = 'gate, cookie from LMDB'
 TOKEN_KEPT = 'gate, token remembered'
 
@@ -109,6 +131,8 @@ class Field:
         self.starter = starter
         self.forms = []
         self.token_forms = []
+        self.sealed_forms = []
+        self.signed_forms = []
         self.issuer = None
         self.times = {}
 
@@ -120,7 +144,7 @@ class Field:
     def add_cookies(self, ports):
         """What does not depend on the number of sessions as well."""
         start, cookies = self.starter, self.home.cookies
-        bare = Form('bare `proxy_pass`', start.bare(next(ports)), cookies)
+        bare = Form(BARE, start.bare(next(ports)), cookies)
         self.forms += [bare, Form('`auth_request` to 204', start.auth_request(next(ports)), cookies, bare)]
         self.add_lookup(ports, bare)
         signing = start.gate('signing', next(ports))
@@ -138,7 +162,7 @@ class Field:
         start, few = self.starter, issuer.few_of('RS256')
         self.issuer = issuer
         self.home.trust(issuer)
-        bare = TokenForm('bare `proxy_pass`', self.forms[0].server, few)
+        bare = TokenForm(BARE, self.forms[0].server, few)
         self.home.remember(16, 8192, tokens=4096)
         with_context = start.token_gate('token-context', next(ports), 'claims')
         kept = start.token_gate('token-kept', next(ports), 'none')
@@ -153,8 +177,30 @@ class Field:
                 name = f'HAProxy, {algorithm} verified each time'
                 self.token_forms.append(TokenForm(name, haproxy, issuer.all_of(algorithm), bare))
 
+    def add_sealed(self, ports):
+        """Cookies that hold their sessions: as many as cookies that do not, and longer."""
+        start, cookies, few = self.starter, *self.home.seal()
+        bare = Form(BARE, self.forms[0].server, cookies)
+        self.home.remember(16, 16)
+        opened = start.sealed_gate('sealed', next(ports), 'none')
+        self.home.remember(16, 8192)
+        with_context = start.sealed_gate('sealed-context', next(ports), 'claims')
+        self.sealed_forms = [bare, Form('gate, sealed cookie', opened, cookies, bare),
+                             Form('gate, sealed cookie, context remembered', with_context, few, bare)]
+
+    def add_signed(self, ports, folder):
+        self.home.remember(16, 16)
+        server = self.starter.signed_gate('signed', next(ports))
+        signers = [signed.Signer(self.home, folder, algorithm) for algorithm in signed.PER_S]
+        bare = SignedForm(BARE, self.forms[0].server, signers[0], folder)
+        self.signed_forms = [bare] + [SignedForm(f'gate, request signed with {signer.algorithm}', server, signer, folder, bare)
+                                      for signer in signers]
+
+    def all_forms(self):
+        return self.forms + self.token_forms + self.sealed_forms + self.signed_forms
+
     def form(self, name):
-        return next(form for form in self.forms + self.token_forms if form.name == name)
+        return next(form for form in self.all_forms() if form.name == name)
 
     def time_decisions(self, options, port):
         """What the gate itself says that its decisions took, from an access log."""

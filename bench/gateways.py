@@ -36,6 +36,8 @@ PROXY = '''            proxy_pass http://upstream_service;
 '''
 UPSTREAM = '''    upstream upstream_service {{ server 127.0.0.1:{port}; keepalive 64; keepalive_requests 1000000; }}
 '''
+# An eighth is one tenant's: enough for a million requests a minute.
+NONCES = '    leasehold_nonces 64m;\n'
 # What its manual recommends for a bearer token: signature, algorithm, end, and the claim that names the tenant.
 HAPROXY = '''global
     nbthread 1
@@ -81,6 +83,7 @@ class Server:
             file.write(text.replace('@FOLDER@', self.folder))
         self.process = subprocess.Popen(self.command(conf))
         self.wait()
+        self.began = time.time()
         self.worker = self.find_worker()
 
     def command(self, conf):
@@ -191,14 +194,21 @@ class Starter:
         leasehold_audience {tokens.AUDIENCE};
 ''')
 
-    def gate(self, name, port, state='claims', logs_time=False, options=''):
+    def sealed_gate(self, name, port, state):
+        return self.gate(name, port, state, options='\n        leasehold_cookie sealed;')
+
+    def signed_gate(self, name, port):
+        """A gate that takes signed requests."""
+        return self.gate(name, port, 'none', options='\n        leasehold_credential signature;', http=NONCES)
+
+    def gate(self, name, port, state='claims', logs_time=False, options='', http=''):
         server = f'''        leasehold on;
         leasehold_tenant_from header;
         leasehold_state {state};{options}
         location / {{
 {PROXY}        }}
 '''
-        http = f'    leasehold_home {self.home};\n'
+        http += f'    leasehold_home {self.home};\n'
         if logs_time:
             http += '    log_format times "$leasehold_time_us";\n'
             server += '        access_log @FOLDER@/times.log times buffer=64k;\n'

@@ -1,4 +1,5 @@
-"""A home of its own for measuring: one tenant, many sessions, and an issuer of tokens."""
+"""A home of its own for measuring: one tenant, many sessions, an issuer of tokens, and keys of services."""
+import json
 import os
 import random
 import re
@@ -8,6 +9,7 @@ import time
 
 # A list that wrk's Lua can hold, and far more than a worker remembers.
 COOKIES_MAX = 200_000
+SEALED_COOKIES = 8192
 
 
 def say(text):
@@ -41,11 +43,22 @@ class Home:
                               capture_output=True, text=True, check=False)
         if done.returncode != 0:
             sys.exit(f'bench: leasehold {arguments[0]}: {done.stderr.strip()}')
+        return done.stdout
+
+    def make_cookies(self, path, *arguments):
+        command = [os.path.join(self.build, 'bench', 'fill_sessions'), self.path, 'acme', *arguments]
+        with open(path, 'w', encoding='ascii') as file:
+            subprocess.run(command, stdout=file, check=True, user=self.user if os.getuid() == 0 else None)
+
+    def seal(self):
+        """Makes cookies that hold their sessions. returns: the files of all, and of a few."""
+        path = self.cookies + '.sealed'
+        self.make_cookies(path, str(SEALED_COOKIES), 'sealed')
+        self.make_cookies(path + '.few', '100', 'sealed')
+        return path, path + '.few'
 
     def fill(self, sessions):
-        command = [os.path.join(self.build, 'bench', 'fill_sessions'), self.path, 'acme', str(sessions)]
-        with open(self.cookies + '.all', 'w', encoding='ascii') as file:
-            subprocess.run(command, stdout=file, check=True, user=self.user if os.getuid() == 0 else None)
+        self.make_cookies(self.cookies + '.all', str(sessions))
         with open(self.cookies + '.all', encoding='ascii') as file:
             lines = file.read().splitlines()
         random.seed(20260101)
@@ -62,6 +75,10 @@ class Home:
         """Load comes from one client, and each token may be a new one; premium tenants have no limit anyway."""
         with open(os.path.join(self.path, 'leasehold.conf'), 'a', encoding='utf-8') as file:
             file.write('unproved_rate = 0\nsignature_share = 0\nsignature_share_proved = 0\n')
+
+    def add_key(self, *arguments):
+        """Makes a key of acme's for signed requests. returns: what is said of it."""
+        return json.loads(self.run('--json', 'key', 'add', 'acme', *arguments))
 
     def trust(self, issuer):
         """Takes the tokens of an issuer as acme's."""

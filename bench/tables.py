@@ -60,3 +60,7 @@ def print_all(fields, signatures):
     print(f'\nBearer tokens of {tokens.TOKEN_BYTES} bytes:')
     print_forms([(None, form) for form in fields[0].token_forms])
     print_signatures(fields[0], signatures)
+    print('\nSealed cookies:')
+    print_forms([(None, form) for form in fields[0].sealed_forms])
+    print('\nSigned requests:')
+    print_forms([(None, form) for form in fields[0].signed_forms])
