@@ -346,9 +346,9 @@ static struct share *take_share(struct shares *shares, uint32_t slot, uint64_t n
     if (shares->count < SHARES_MAX) {
         oldest = &shares->items[shares->count++];
     }
+    /* With what was spent there: whoever goes from tenant to tenant would begin anew each time. */
     oldest->slot = slot;
     oldest->asked_ns = now_ns;
-    oldest->until_ns = 0;
     return oldest;
 }
 

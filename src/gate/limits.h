@@ -15,7 +15,7 @@
 
 struct lh_limits;
 
-/* Least size of the shared memory: budgets of all tenants, and of some 100,000 clients. */
+/* Least size of the shared memory: budgets of all tenants, and of some 95,000 clients. */
 #define LH_LIMITS_LEAST_BYTES ((size_t)4 * 1024 * 1024)
 
 /* Who asks, as far as the network tells: an IPv4 address, or the /64 of an IPv6 one. */

@@ -221,6 +221,19 @@ static void test_limits__unknown_clients_of_one_tenant_leave_time_for_the_others
     assert_in_range(verify(f, GLOBEX, &client, 99000, NOW, true), 40, 60); /* a half of them */
 }
 
+/* More tenants than a worker tells apart, one after the other: none of them begins anew. */
+static void test_limits__who_goes_from_tenant_to_tenant_has_one_budget(void **state)
+{
+    struct fixture *f = *state;
+    unsigned count = 0;
+    for (uint32_t i = 0; i < 3 * TENANTS; i++) {
+        struct lh_client client = ipv4(i);
+        uint32_t slot = 1 + i % (TENANTS - 1);
+        count += verify(f, slot, &client, 99000, NOW, true);
+    }
+    assert_in_range(count, 100, 1000);
+}
+
 static void test_limits__who_has_proved_himself_is_not_behind_the_others(void **state)
 {
     struct fixture *f = *state;
@@ -375,6 +388,7 @@ int main(void)
         IN_FIXTURE(test_limits__one_tenants_flood_leaves_a_client_the_half_for_others),
         IN_FIXTURE(test_limits__a_flood_of_clients_forgets_the_rested_ones_first),
         IN_FIXTURE(test_limits__a_flood_of_proved_clients_forgets_no_budget),
+        IN_FIXTURE(test_limits__who_goes_from_tenant_to_tenant_has_one_budget),
         IN_FIXTURE(test_limits__failed_checks_are_counted_against_the_client),
         IN_FIXTURE(test_limits__unknown_clients_of_one_tenant_leave_time_for_the_others),
         IN_FIXTURE(test_limits__one_check_does_not_spend_the_time_of_all),
