@@ -228,6 +228,7 @@ static lh_status claim(const struct lh_gate_call *call,
     }
     LH_ENSURE(call->gate->parts.nonces != NULL, LH_NONCES_DOWN);
     const struct lh_nonce nonce = {.uid = *uid,
+                                   .slot = call->tenant->slot,
                                    .key_id = verified->key_id,
                                    .nonce = verified->nonce,
                                    .created_s = verified->created_s,

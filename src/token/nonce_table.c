@@ -37,7 +37,7 @@ struct shared {
     _Atomic uint64_t floor_s;
     _Atomic uint64_t is_retired;
     uint64_t reserved;
-    _Atomic uint64_t share_until_us[TENANT_SHARES]; /* by hash of the uid; see charge_share */
+    _Atomic uint64_t share_until_us[TENANT_SHARES]; /* by slot; see charge_share */
     _Atomic uint64_t slots[];
 };
 
@@ -213,7 +213,8 @@ static lh_status take_place(struct lh_nonce_table *table, const struct claim *cl
 /*
  * A tenant's share as a debt in time (GCRA): each claim adds its life divided by the places of a
  * share, and the debt may never be longer than the life of the claim that is asked about. So no
- * more places than a share are taken by claims of one life, however they come.
+ * more places than a share are taken by claims of one life, however they come. Slots are given out
+ * one after the other: up to TENANT_SHARES tenants, none has one with another.
  * Errors: LIMITED.
  */
 static lh_status charge_share(struct lh_nonce_table *table, const struct lh_nonce *nonce,
@@ -221,8 +222,7 @@ static lh_status charge_share(struct lh_nonce_table *table, const struct lh_nonc
 {
     const uint64_t life_max_s = LH_HTTP_SIGNATURE_LIFE_MAX_S + LH_HTTP_SIGNATURE_SKEW_MAX_S;
     const uint64_t places = table->bucket_count * BUCKET_SLOTS / LH_NONCE_TABLE_SHARE;
-    uint64_t hash = lh_siphash(&table->key, lh_tenant_uid_view(&nonce->uid));
-    _Atomic uint64_t *until_us = &table->shared->share_until_us[hash % TENANT_SHARES];
+    _Atomic uint64_t *until_us = &table->shared->share_until_us[nonce->slot % TENANT_SHARES];
 
     uint64_t now_us = now_ms * (US_PER_S / MS_PER_S);
     uint64_t end_us = nonce->expires_s * US_PER_S;

@@ -51,6 +51,7 @@ void lh_nonce_table_retire(void *memory);
 /* A nonce of a signature that holds. */
 struct lh_nonce {
     struct lh_tenant_uid uid;
+    uint32_t slot; /* the tenant's: which share is charged */
     lh_slice key_id;
     lh_slice nonce;
     uint64_t created_s;

@@ -13,12 +13,13 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#define BIRTH_S  UINT64_C(1700000000)
-#define NOW_S    (BIRTH_S + 1000)
-#define CHILDREN 2
-#define NONCES   6000
-#define SPINS    20000 /* before the others get the processor */
-#define FIRST    2000  /* numbers below it are not those of children */
+#define BIRTH_S     UINT64_C(1700000000)
+#define NOW_S       (BIRTH_S + 1000)
+#define CHILDREN    2
+#define ROOMY_BYTES ((size_t)512 * 1024)
+#define NONCES      6000
+#define SPINS       20000 /* before the others get the processor */
+#define FIRST       2000  /* numbers below it are not those of children */
 
 static const struct lh_siphash_key fresh_key = {{1, 2, 3, 4, 5, 6, 7, 8, 9}};
 
@@ -67,6 +68,7 @@ static lh_status claim_text(struct lh_nonce_table *table, uint8_t tenant, const 
                             const char *text, uint64_t now_s, uint64_t life_s)
 {
     struct lh_nonce nonce = {.uid = {{tenant}},
+                             .slot = tenant,
                              .key_id = lh_slice_from_text(key_id),
                              .nonce = lh_slice_from_text(text),
                              .created_s = now_s,
@@ -81,6 +83,7 @@ static lh_status claim_number(struct lh_nonce_table *table, uint8_t tenant, unsi
     char text[16];
     (void)snprintf(text, sizeof(text), "%u", number);
     struct lh_nonce nonce = {.uid = {{tenant}},
+                             .slot = tenant,
                              .key_id = LH_SLICE_LITERAL("k"),
                              .nonce = lh_slice_from_text(text),
                              .created_s = end_s - 100,
@@ -277,6 +280,33 @@ static void test_nonce_table__a_tenant_has_its_share_and_no_more(void **state)
     assert_ok(claim_number(fixture->table, 1, 20000, NOW_S + 1, NOW_S + 101));
 }
 
+/* What some have used up is no other's loss, among as many tenants as have a share of their own. */
+static void test_nonce_table__a_tenant_without_a_share_left_leaves_the_others_theirs(void **state)
+{
+    (void)state;
+    void *memory = map_shared(ROOMY_BYTES);
+    struct lh_nonce_table *table;
+    assert_ok(lh_nonce_table_open(memory, ROOMY_BYTES, BIRTH_S * 1000, &fresh_key, &table));
+    for (uint8_t spent = 1; spent <= 4; spent++) {
+        unsigned number = 0;
+        while (lh_is_ok(claim_number(table, spent, number, NOW_S, NOW_S + 100))) {
+            number++;
+        }
+        assert_true(number > 1000);
+    }
+    struct lh_nonce nonce = {.key_id = LH_SLICE_LITERAL("k"),
+                             .nonce = LH_SLICE_LITERAL("n"),
+                             .created_s = NOW_S,
+                             .expires_s = NOW_S + 100};
+    for (uint32_t slot = 5; slot <= 4096; slot++) {
+        nonce.slot = slot;
+        memcpy(nonce.uid.bytes, &slot, sizeof(slot));
+        assert_ok(lh_nonce_table_claim(table, &nonce, NOW_S * 1000));
+    }
+    lh_nonce_table_close(table);
+    munmap(memory, ROOMY_BYTES);
+}
+
 static void test_nonce_table__a_clock_that_is_set_back_leaves_no_tenant_in_debt(void **state)
 {
     struct fixture *fixture = *state;
@@ -375,6 +405,7 @@ int main(void)
         WITH_TABLE(test_nonce_table__a_full_one_refuses_and_forgets_nothing),
         WITH_TABLE(test_nonce_table__most_of_its_places_can_be_used),
         WITH_TABLE(test_nonce_table__a_tenant_has_its_share_and_no_more),
+        cmocka_unit_test(test_nonce_table__a_tenant_without_a_share_left_leaves_the_others_theirs),
         WITH_TABLE(test_nonce_table__a_clock_that_is_set_back_leaves_no_tenant_in_debt),
         WITH_TABLE(test_nonce_table__of_several_processes_one_claims_each_nonce),
         WITH_TABLE(test_nonce_table__of_two_clocks_one_at_most_claims_each_nonce),
