@@ -33,6 +33,23 @@ static bool is_bearer(lh_slice value)
            (value.len == SCHEME_BYTES || !is_token_byte(value.ptr[SCHEME_BYTES]));
 }
 
+/*
+ * Whether fields were joined with a comma, one of them a token: a service may look for it where it
+ * does not stand first, and would act on one that nobody has judged.
+ */
+static bool has_bearer_in_list(lh_slice value)
+{
+    size_t comma = lh_slice_find(value, ',');
+    bool is_list = comma < value.len;
+    bool has_bearer = is_bearer(value);
+    while (!has_bearer && comma < value.len) {
+        value = lh_slice_trim(lh_slice_cut(value, comma + 1, value.len));
+        has_bearer = is_bearer(value);
+        comma = lh_slice_find(value, ',');
+    }
+    return is_list && has_bearer;
+}
+
 static enum lh_reason fault_of(const struct lh_gate_call *call, lh_slice value, lh_slice text)
 {
     if (text.len > call->gate->parts.token_max_bytes) {
@@ -65,11 +82,14 @@ enum lh_step_flow lh_step_read_bearer(struct lh_gate_call *call)
     if (status.code == LH_DUPLICATE) {
         return lh_call_refuse(call, LH_REASON_AUTHORIZATION_DUPLICATE);
     }
-    if (!lh_is_ok(status) || !is_bearer(value)) {
+    if (!lh_is_ok(status)) {
         return LH_STEP_NEXT;
     }
-    if (lh_slice_find(value, ',') < value.len) {
-        return lh_call_refuse(call, LH_REASON_AUTHORIZATION_DUPLICATE); /* joined with a comma */
+    if (has_bearer_in_list(value)) {
+        return lh_call_refuse(call, LH_REASON_AUTHORIZATION_DUPLICATE);
+    }
+    if (!is_bearer(value)) {
+        return LH_STEP_NEXT;
     }
     return lh_is_ok(note_bearer(call, value)) ? LH_STEP_NEXT
                                               : lh_call_refuse(call, LH_REASON_INTERNAL);

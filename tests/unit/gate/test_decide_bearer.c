@@ -51,6 +51,11 @@ static void test_bearer__is_read_in_one_spelling_of_the_header(void **state)
     assert_reason(reason_of_value(all, "Bearer ="), TOKEN_MALFORMED);
     assert_reason(reason_of_value(all, "Bearer @,Bearer @"), AUTHORIZATION_DUPLICATE);
     assert_reason(reason_of_value(all, "Bearer @, Basic eDp5"), AUTHORIZATION_DUPLICATE);
+    /* A service may find it where it is not the first. */
+    assert_reason(reason_of_value(all, "Basic eDp5, Bearer @"), AUTHORIZATION_DUPLICATE);
+    assert_reason(reason_of_value(all, "Digest a=b,c=d, \t bearer @"), AUTHORIZATION_DUPLICATE);
+    assert_reason(reason_of_value(all, ",,Bearer"), AUTHORIZATION_DUPLICATE);
+    assert_reason(reason_of_value(all, "Digest a=b, bearers=c,Bearer-2 @, "), NO_CREDENTIAL);
 }
 
 /* J42 */
