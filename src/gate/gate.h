@@ -17,6 +17,7 @@ struct lh_limits;
 struct lh_node_keys;
 struct lh_nonce_table;
 struct lh_registry;
+struct lh_secret_cache;
 struct lh_session_cache;
 struct lh_vault;
 struct lh_verified_cache;
@@ -33,6 +34,7 @@ struct lh_gate_parts {
     struct lh_cell *cell;                     /* cookie MAC keys */
     struct lh_node_keys *node_keys;           /* what contexts are signed with */
     struct lh_datakey_cache *datakeys;        /* what secrets of signatures are sealed under */
+    struct lh_secret_cache *secret_cache;     /* secrets of signatures of the last second */
     struct lh_nonce_table *nonces;            /* NULL: no signature is accepted */
     struct lh_limits *limits;                 /* NULL: nobody is limited */
     struct lh_crypto *crypto;

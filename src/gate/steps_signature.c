@@ -6,7 +6,7 @@
 #include "gate/call.h"
 
 #include "base/bug.h"
-#include "keys/shared_secret.h"
+#include "keys/secret_cache.h"
 #include "token/key_cache.h"
 #include "token/nonce_table.h"
 
@@ -65,48 +65,39 @@ enum lh_step_flow lh_step_read_signature(struct lh_gate_call *call)
 
 /* --- Keys ------------------------------------------------------------------------------------- */
 
-/* A key that is ready to verify with. */
-struct ready_key {
-    struct lh_http_signature_key key;
-    struct lh_mac_key *mac; /* owned */
-};
-
-static void ready_key_fini(struct ready_key *ready)
-{
-    lh_mac_key_free(ready->mac);
-}
-
-/* Errors: PENDING, and as lh_datakey_cache_get and lh_shared_secret_open. */
+/* Errors: PENDING, and as lh_datakey_cache_get and lh_secret_cache_fill. */
 static lh_status open_secret(struct lh_gate_call *call, const struct lh_signature_key *key,
-                             struct ready_key *ready)
+                             struct lh_http_signature_key *ready)
 {
     const struct lh_gate_parts *parts = &call->gate->parts;
+    const struct lh_secret_question question = {call->tenant, key, call->now_ms};
     const struct lh_datakey *datakey;
+    if (lh_is_ok(lh_secret_cache_find(parts->secret_cache, &question, &ready->mac))) {
+        return lh_ok();
+    }
     LH_ENSURE(lh_call_begin_opening(call), LH_TIMEOUT);
     lh_call_arm(call, call->cold_deadline_ms);
     LH_TRY(lh_datakey_cache_get(parts->datakeys, &call->op, call->tenant, key->dek_id, &datakey));
-    LH_TRY(lh_shared_secret_open(parts->crypto, datakey, &call->tenant->uid, key, &ready->mac));
-    ready->key.mac = ready->mac;
-    return lh_ok();
+    return lh_secret_cache_fill(parts->secret_cache, &question, datakey, &ready->mac);
 }
 
 /* Errors: as lh_key_cache_get. */
 static lh_status find_public_key(struct lh_gate_call *call, const struct lh_signature_key *key,
-                                 struct ready_key *ready)
+                                 struct lh_http_signature_key *ready)
 {
     const struct lh_gate_parts *parts = &call->gate->parts;
     const struct lh_verify_key row = {
         .kid = key->key_id, .algorithm = LH_EDDSA, .material = key->material};
     struct lh_digest print;
     LH_TRY(lh_verify_key_print(parts->crypto, &row, &print));
-    return lh_key_cache_get(parts->key_cache, &call->tenant->uid, &row, &print,
-                            &ready->key.public_key);
+    return lh_key_cache_get(parts->key_cache, &call->tenant->uid, &row, &print, &ready->public_key);
 }
 
+/* A key to verify with; it belongs to a cache. */
 static lh_status make_ready(struct lh_gate_call *call, const struct lh_signature_key *key,
-                            struct ready_key *ready)
+                            struct lh_http_signature_key *ready)
 {
-    ready->key.algorithm = key->algorithm;
+    ready->algorithm = key->algorithm;
     return key->algorithm == LH_HTTP_HMAC_SHA256 ? open_secret(call, key, ready)
                                                  : find_public_key(call, key, ready);
 }
@@ -297,13 +288,13 @@ static enum lh_step_flow verify(struct lh_gate_call *call)
     if (key == NULL) {
         return lh_call_refuse(call, LH_REASON_SIGNATURE_KEY);
     }
-    LH_CLEANUP(ready_key_fini) struct ready_key ready = {.mac = NULL};
+    struct lh_http_signature_key ready = {.mac = NULL};
     lh_status status = make_ready(call, key, &ready);
     if (status.code == LH_PENDING) {
         return LH_STEP_WAIT;
     }
     call->op = lh_op_idle(0, NULL);
-    enum lh_reason reason = lh_is_ok(status) ? judge(call, key, &ready.key) : reason_of_key(status);
+    enum lh_reason reason = lh_is_ok(status) ? judge(call, key, &ready) : reason_of_key(status);
     return reason == LH_REASON_OK ? LH_STEP_NEXT : lh_call_refuse(call, reason);
 }
 

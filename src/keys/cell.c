@@ -3,8 +3,7 @@
  * microseconds; the ones used last are kept.
  */
 #include "base/bug.h"
-#include "base/lru.h"
-#include "base/map.h"
+#include "base/lru_map.h"
 #include "keys/keys.h"
 
 #include "base/banned.h"
@@ -15,7 +14,7 @@
 
 /* One tenant's prepared key. */
 struct prepared {
-    struct lh_lru_link link; /* first */
+    struct lh_lru_entry entry; /* first */
     struct lh_tenant_uid uid;
     struct lh_mac_key *key; /* owned */
 };
@@ -26,12 +25,15 @@ struct lh_cell {
     struct lh_crypto *crypto;           /* borrowed */
     struct lh_secret_pool *secret_pool; /* owned: one slot */
     struct lh_key *secret;              /* in the pool */
-    struct prepared *slots;             /* owned: slots_max of them */
-    size_t slots_max;
-    size_t slots_used;
-    struct lh_map by_uid;
-    struct lh_lru order;
+    struct lh_lru_map prepared;
 };
+
+static void drop_prepared(struct lh_lru_entry *entry)
+{
+    struct prepared *prepared = (struct prepared *)entry;
+    lh_mac_key_free(prepared->key);
+    free(prepared);
+}
 
 static void drop_cell(struct lh_cell **cell)
 {
@@ -60,10 +62,7 @@ lh_status lh_cell_new(struct lh_crypto *crypto, uint8_t key_id, const struct lh_
     cell->crypto = crypto;
     struct lh_siphash_key hash_key;
     LH_TRY(lh_random(crypto, hash_key.bytes, sizeof(hash_key.bytes)));
-    lh_map_init(&cell->by_uid, tenants_max, &hash_key);
-    cell->slots_max = tenants_max;
-    cell->slots = calloc(tenants_max, sizeof(*cell->slots));
-    LH_ENSURE(cell->slots != NULL, LH_NO_MEMORY);
+    lh_lru_map_init(&cell->prepared, tenants_max, &hash_key, drop_prepared);
     LH_TRY(keep_secret(cell, secret, policy));
     *out_cell = cell;
     cell = NULL;
@@ -76,11 +75,7 @@ void lh_cell_free(struct lh_cell *cell)
         return;
     }
     LH_MAGIC_CHECK(cell, CELL_MAGIC);
-    for (size_t i = 0; i < cell->slots_used; i++) {
-        lh_mac_key_free(cell->slots[i].key);
-    }
-    lh_map_fini(&cell->by_uid);
-    free(cell->slots);
+    lh_lru_map_fini(&cell->prepared);
     lh_secret_pool_free(cell->secret_pool);
     cell->magic = 0;
     free(cell);
@@ -90,20 +85,6 @@ uint8_t lh_cell_key_id(const struct lh_cell *cell)
 {
     LH_MAGIC_CHECK(cell, CELL_MAGIC);
     return cell->key_id;
-}
-
-/* A slot without a key: a fresh one, or the one used longest ago. */
-static struct prepared *free_slot(struct lh_cell *cell)
-{
-    if (cell->slots_used < cell->slots_max) {
-        return &cell->slots[cell->slots_used++];
-    }
-    struct prepared *slot = (struct prepared *)cell->order.oldest;
-    (void)lh_map_remove(&cell->by_uid, lh_tenant_uid_view(&slot->uid));
-    lh_lru_remove(&cell->order, &slot->link);
-    lh_mac_key_free(slot->key);
-    slot->key = NULL;
-    return slot;
 }
 
 static lh_status derive_key(struct lh_cell *cell, const struct lh_tenant_uid *uid,
@@ -118,23 +99,24 @@ static lh_status derive_key(struct lh_cell *cell, const struct lh_tenant_uid *ui
     return lh_mac_key_new(cell->crypto, &key, out_key);
 }
 
-static lh_status prepare(struct lh_cell *cell, const struct lh_tenant_uid *uid,
-                         struct prepared **out_slot)
+static void give_up(struct prepared **prepared)
 {
-    struct lh_mac_key *key;
-    LH_TRY(derive_key(cell, uid, &key));
-    struct prepared *slot = free_slot(cell);
-    slot->uid = *uid;
-    lh_status status = lh_map_put(&cell->by_uid, lh_tenant_uid_view(&slot->uid), slot);
-    if (!lh_is_ok(status)) {
-        /* A table that has held all slots does not grow any more: this one was a fresh one. */
-        lh_mac_key_free(key);
-        cell->slots_used--;
-        return status;
+    if (*prepared != NULL) {
+        drop_prepared(&(*prepared)->entry);
     }
-    slot->key = key;
-    lh_lru_add(&cell->order, &slot->link);
-    *out_slot = slot;
+}
+
+static lh_status prepare(struct lh_cell *cell, const struct lh_tenant_uid *uid,
+                         struct prepared **out_prepared)
+{
+    LH_CLEANUP(give_up) struct prepared *prepared = calloc(1, sizeof(*prepared));
+    LH_ENSURE(prepared != NULL, LH_NO_MEMORY);
+    prepared->uid = *uid;
+    prepared->entry.id = lh_tenant_uid_view(&prepared->uid);
+    LH_TRY(derive_key(cell, uid, &prepared->key));
+    LH_TRY(lh_lru_map_put(&cell->prepared, &prepared->entry));
+    *out_prepared = prepared;
+    prepared = NULL;
     return lh_ok();
 }
 
@@ -143,11 +125,10 @@ lh_status lh_cell_mac(struct lh_cell *cell, const struct lh_tenant_uid *uid, uin
 {
     LH_MAGIC_CHECK(cell, CELL_MAGIC);
     LH_ENSURE(key_id == cell->key_id, LH_ABSENT);
-    struct prepared *slot = lh_map_find(&cell->by_uid, lh_tenant_uid_view(uid));
-    if (slot == NULL) {
-        LH_TRY(prepare(cell, uid, &slot));
-    } else {
-        lh_lru_touch(&cell->order, &slot->link);
+    struct prepared *prepared =
+        (struct prepared *)lh_lru_map_find(&cell->prepared, lh_tenant_uid_view(uid));
+    if (prepared == NULL) {
+        LH_TRY(prepare(cell, uid, &prepared));
     }
-    return lh_mac(slot->key, message, out_mac);
+    return lh_mac(prepared->key, message, out_mac);
 }

@@ -245,6 +245,7 @@ void lh_home_close(struct lh_home *home)
     lh_context_cache_free(home->context_cache);
     lh_verified_cache_free(home->verified_cache);
     lh_key_cache_free(home->key_cache);
+    lh_secret_cache_free(home->secret_cache);
     lh_node_keys_close(home->node_keys);
     lh_directory_free(home->directory);
     lh_vault_free(home->vault);

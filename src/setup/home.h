@@ -11,6 +11,7 @@
 #include "gate/gate.h"
 #include "host/clock.h"
 #include "keys/key_driver.h"
+#include "keys/secret_cache.h"
 #include "registry/registry.h"
 #include "session/context_cache.h"
 #include "session/session_cache.h"
@@ -48,6 +49,7 @@ struct lh_home {
     struct lh_session_cache *session_cache;
     struct lh_context_cache *context_cache;
     struct lh_key_cache *key_cache;
+    struct lh_secret_cache *secret_cache;
     struct lh_verified_cache *verified_cache;
     struct lh_limits *limits;      /* NULL where the host shares no memory */
     struct lh_nonce_table *nonces; /* NULL where it shares none for them */

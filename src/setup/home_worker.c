@@ -46,6 +46,14 @@ static lh_status open_key_cache(struct lh_home *home)
     return lh_key_cache_new(&options, &home->key_cache);
 }
 
+static lh_status open_secret_cache(struct lh_home *home)
+{
+    struct lh_secret_cache_options options = {
+        .crypto = home->crypto, .secrets_max = (size_t)home->settings.signature_secret_entries};
+    LH_TRY(lh_home_make_hash_key(home, &options.hash_key));
+    return lh_secret_cache_new(&options, &home->secret_cache);
+}
+
 static lh_status open_verified_cache(struct lh_home *home)
 {
     const size_t entries = (size_t)home->settings.token_cache_entries;
@@ -113,6 +121,7 @@ static lh_status open_gate(struct lh_home *home)
         .cell = home->cell,
         .node_keys = home->node_keys,
         .datakeys = home->datakeys,
+        .secret_cache = home->secret_cache,
         .nonces = home->nonces,
         .limits = home->limits,
         .crypto = home->crypto,
@@ -133,6 +142,7 @@ static lh_status open_worker_parts(struct lh_home *home, char *out_error)
         {"the session cache", open_session_cache},
         {"the context cache", open_context_cache},
         {"the cache of token keys", open_key_cache},
+        {"the cache of signature secrets", open_secret_cache},
         {"the token cache", open_verified_cache},
         {"the periodic jobs", open_jobs},
         {"the limits", open_limits},
@@ -252,5 +262,6 @@ void lh_home_tick(struct lh_home *home)
     home->has_node_keys_failed = has_failed;
     /* Keys that nobody asks for any more reach their age here, not at their next use. */
     lh_datakey_cache_expire(home->datakeys);
+    lh_secret_cache_expire(home->secret_cache, lh_clock_now_ms(&home->clock));
     lh_jobs_tick(&home->jobs);
 }

@@ -69,6 +69,9 @@ enum lh_setting_kind { LH_SETTING_SIZE, LH_SETTING_TIME, LH_SETTING_COUNT, LH_SE
       "has refused. The next request with one of them costs no signature check.")                  \
     X(token_key_entries, COUNT, "token_key_entries", 1024, 16, 65536, "keys",                      \
       "How many keys that verify tokens a worker keeps prepared, about 2 KiB each.")               \
+    X(signature_secret_entries, COUNT, "signature_secret_entries", 1024, 16, 65536, "secrets",     \
+      "How many secrets of request signatures (hmac-sha256) a worker keeps open, about 2 KiB "     \
+      "each: for a second, so that not every request opens one.")                                  \
     X(token_max_bytes, SIZE, "token_max_size", 8 * LH_KIB, 1 * LH_KIB, 16 * LH_KIB, "bytes",       \
       "Longest bearer token that is read; a longer one is refused before anything of it is "       \
       "decoded.")                                                                                  \

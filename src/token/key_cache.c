@@ -1,11 +1,10 @@
 /*
- * The cache of verifying keys: a map over entries that lie in the order of their use.
+ * The cache of verifying keys: what is kept is an OpenSSL key (base/lru_map.h does the keeping).
  */
 #include "token/key_cache.h"
 
 #include "base/bug.h"
-#include "base/lru.h"
-#include "base/map.h"
+#include "base/lru_map.h"
 
 #include "base/banned.h"
 
@@ -20,8 +19,8 @@ struct key_id {
     struct lh_digest print;
 };
 
-struct entry {
-    struct lh_lru_link link; /* first */
+struct kept_key {
+    struct lh_lru_entry entry; /* first */
     struct key_id id;
     struct lh_public_key *key; /* owned */
 };
@@ -29,11 +28,17 @@ struct entry {
 struct lh_key_cache {
     uint32_t magic;
     struct lh_crypto *crypto; /* borrowed */
-    size_t keys_max;
-    struct lh_map by_id;
-    struct lh_lru order;
-    struct lh_key_cache_counts counts;
+    struct lh_lru_map keys;
+    uint64_t hits;
+    uint64_t misses;
 };
+
+static void drop_key(struct lh_lru_entry *entry)
+{
+    struct kept_key *kept = (struct kept_key *)entry;
+    lh_public_key_free(kept->key);
+    free(kept);
+}
 
 lh_status lh_key_cache_new(const struct lh_key_cache_options *options,
                            struct lh_key_cache **out_cache)
@@ -43,19 +48,9 @@ lh_status lh_key_cache_new(const struct lh_key_cache_options *options,
     LH_ENSURE(cache != NULL, LH_NO_MEMORY);
     cache->magic = KEY_CACHE_MAGIC;
     cache->crypto = options->crypto;
-    cache->keys_max = options->keys_max;
-    lh_map_init(&cache->by_id, options->keys_max, &options->hash_key);
+    lh_lru_map_init(&cache->keys, options->keys_max, &options->hash_key, drop_key);
     *out_cache = cache;
     return lh_ok();
-}
-
-static void drop_oldest(struct lh_key_cache *cache)
-{
-    struct entry *entry = (struct entry *)cache->order.oldest;
-    (void)lh_map_remove(&cache->by_id, LH_SLICE_OF(entry->id));
-    lh_lru_remove(&cache->order, &entry->link);
-    lh_public_key_free(entry->key);
-    free(entry);
 }
 
 void lh_key_cache_free(struct lh_key_cache *cache)
@@ -64,37 +59,29 @@ void lh_key_cache_free(struct lh_key_cache *cache)
         return;
     }
     LH_MAGIC_CHECK(cache, KEY_CACHE_MAGIC);
-    while (cache->order.oldest != NULL) {
-        drop_oldest(cache);
-    }
-    lh_map_fini(&cache->by_id);
+    lh_lru_map_fini(&cache->keys);
     cache->magic = 0;
     free(cache);
 }
 
-static void drop_entry(struct entry **entry)
+static void give_up(struct kept_key **kept)
 {
-    if (*entry != NULL) {
-        lh_public_key_free((*entry)->key);
-        free(*entry);
+    if (*kept != NULL) {
+        drop_key(&(*kept)->entry);
     }
 }
 
 static lh_status add_key(struct lh_key_cache *cache, const struct key_id *id,
                          const struct lh_verify_key *row, struct lh_public_key **out_key)
 {
-    LH_CLEANUP(drop_entry) struct entry *entry = calloc(1, sizeof(*entry));
-    LH_ENSURE(entry != NULL, LH_NO_MEMORY);
-    entry->id = *id;
-    LH_TRY(lh_public_key_new(cache->crypto, row->algorithm, row->material, &entry->key));
-    if (cache->by_id.count == cache->keys_max) {
-        cache->counts.evictions++;
-        drop_oldest(cache);
-    }
-    LH_TRY(lh_map_put(&cache->by_id, LH_SLICE_OF(entry->id), entry));
-    lh_lru_add(&cache->order, &entry->link);
-    *out_key = entry->key;
-    entry = NULL;
+    LH_CLEANUP(give_up) struct kept_key *kept = calloc(1, sizeof(*kept));
+    LH_ENSURE(kept != NULL, LH_NO_MEMORY);
+    kept->id = *id;
+    kept->entry.id = LH_SLICE_OF(kept->id);
+    LH_TRY(lh_public_key_new(cache->crypto, row->algorithm, row->material, &kept->key));
+    LH_TRY(lh_lru_map_put(&cache->keys, &kept->entry));
+    *out_key = kept->key;
+    kept = NULL;
     return lh_ok();
 }
 
@@ -104,14 +91,13 @@ lh_status lh_key_cache_get(struct lh_key_cache *cache, const struct lh_tenant_ui
 {
     LH_MAGIC_CHECK(cache, KEY_CACHE_MAGIC);
     struct key_id id = {*uid, *print};
-    struct entry *entry = lh_map_find(&cache->by_id, LH_SLICE_OF(id));
-    if (entry == NULL) {
-        cache->counts.misses++;
+    struct kept_key *kept = (struct kept_key *)lh_lru_map_find(&cache->keys, LH_SLICE_OF(id));
+    if (kept == NULL) {
+        cache->misses++;
         return add_key(cache, &id, row, out_key);
     }
-    cache->counts.hits++;
-    lh_lru_touch(&cache->order, &entry->link);
-    *out_key = entry->key;
+    cache->hits++;
+    *out_key = kept->key;
     return lh_ok();
 }
 
@@ -119,5 +105,5 @@ void lh_key_cache_read_counts(const struct lh_key_cache *cache,
                               struct lh_key_cache_counts *out_counts)
 {
     LH_MAGIC_CHECK(cache, KEY_CACHE_MAGIC);
-    *out_counts = cache->counts;
+    *out_counts = (struct lh_key_cache_counts){cache->hits, cache->misses, cache->keys.evictions};
 }

@@ -1,70 +1,13 @@
 /*
- * Keys leave OpenSSL's memory when we say so. OpenSSL is given an arena that never reuses what is
- * freed, so that a key that was freed without being wiped is still found.
+ * Keys leave OpenSSL's memory when we say so.
  */
-#include "support/hex.h"
+#include "support/ssl_arena.h"
 #include "support/test.h"
 
 #include "crypto/aead.h"
 #include "crypto/signature.h"
 
-#include <openssl/crypto.h>
 #include <openssl/evp.h>
-
-#define ARENA_BYTES ((size_t)64 * 1024 * 1024)
-
-static _Alignas(16) uint8_t arena[ARENA_BYTES];
-static size_t arena_used;
-
-/* Each block is preceded by its length, which realloc needs. */
-static void *arena_malloc(size_t len, const char *file, int line)
-{
-    (void)file;
-    (void)line;
-    size_t needed = 16 + (len + 15) / 16 * 16;
-    if (len == 0 || needed > ARENA_BYTES - arena_used) {
-        return NULL;
-    }
-    uint8_t *block = arena + arena_used;
-    arena_used += needed;
-    memcpy(block, &len, sizeof(len));
-    return block + 16;
-}
-
-static void arena_free(void *ptr, const char *file, int line)
-{
-    (void)ptr;
-    (void)file;
-    (void)line;
-}
-
-static void *arena_realloc(void *ptr, size_t len, const char *file, int line)
-{
-    void *fresh = arena_malloc(len, file, line);
-    if (ptr != NULL && fresh != NULL) {
-        size_t old_len;
-        memcpy(&old_len, (uint8_t *)ptr - 16, sizeof(old_len));
-        memcpy(fresh, ptr, old_len < len ? old_len : len);
-    }
-    return fresh;
-}
-
-/*
- * Whether the key lies anywhere in OpenSSL's memory, in either order of bytes, as a whole or word
- * by word: the state of a hash that has made it is eight words.
- */
-static bool has_trace(const struct lh_key *key)
-{
-    uint8_t reversed[LH_KEY_BYTES];
-    uint8_t words[LH_KEY_BYTES];
-    for (size_t i = 0; i < LH_KEY_BYTES; i++) {
-        reversed[i] = key->bytes[LH_KEY_BYTES - 1 - i];
-        words[i] = key->bytes[(i & ~(size_t)3) + 3 - (i & 3)];
-    }
-    return memmem(arena, arena_used, key->bytes, LH_KEY_BYTES) != NULL ||
-           memmem(arena, arena_used, reversed, LH_KEY_BYTES) != NULL ||
-           memmem(arena, arena_used, words, LH_KEY_BYTES) != NULL;
-}
 
 static struct lh_key key_from(uint8_t first)
 {
@@ -96,9 +39,9 @@ static void test_forget_keys__wipes_the_key_that_sealed_last(void **state)
 {
     struct lh_key key = key_from(1);
     seal_under(*state, &key);
-    assert_true(has_trace(&key)); /* or the test would see nothing */
+    assert_true(ssl_arena_has(&key)); /* or the test would see nothing */
     assert_ok(lh_crypto_forget_keys(*state));
-    assert_false(has_trace(&key));
+    assert_false(ssl_arena_has(&key));
 }
 
 static void encrypt_block(const struct lh_key *key, uint8_t block[16])
@@ -139,9 +82,9 @@ static void test_forget_keys__wipes_the_key_of_the_last_message(void **state)
     LH_CLEANUP(lh_buf_fini) struct lh_buf sealed = LH_BUF_EMPTY;
     assert_ok(lh_aead_seal(*state, &key, LH_SLICE_EMPTY, LH_SLICE_LITERAL("text"), &sealed));
     struct lh_key derived = message_key(&key, sealed.ptr);
-    assert_true(has_trace(&derived));
+    assert_true(ssl_arena_has(&derived));
     assert_ok(lh_crypto_forget_keys(*state));
-    assert_false(has_trace(&derived));
+    assert_false(ssl_arena_has(&derived));
 }
 
 static void test_forget_keys__wipes_the_key_that_authenticated_last(void **state)
@@ -149,9 +92,9 @@ static void test_forget_keys__wipes_the_key_that_authenticated_last(void **state
     struct lh_key key = key_from(2);
     struct lh_digest mac;
     assert_ok(lh_hmac_sha256(*state, LH_SLICE_OF(key.bytes), LH_SLICE_LITERAL("text"), &mac));
-    assert_true(has_trace(&key));
+    assert_true(ssl_arena_has(&key));
     assert_ok(lh_crypto_forget_keys(*state));
-    assert_false(has_trace(&key));
+    assert_false(ssl_arena_has(&key));
 }
 
 static void test_crypto_free__wipes_what_was_used_last(void **state)
@@ -163,9 +106,9 @@ static void test_crypto_free__wipes_what_was_used_last(void **state)
     assert_ok(lh_crypto_new(&crypto));
     seal_under(crypto, &key);
     assert_ok(lh_hmac_sha256(crypto, LH_SLICE_OF(key.bytes), LH_SLICE_LITERAL("text"), &mac));
-    assert_true(has_trace(&key));
+    assert_true(ssl_arena_has(&key));
     lh_crypto_free(crypto);
-    assert_false(has_trace(&key));
+    assert_false(ssl_arena_has(&key));
 }
 
 static void test_mac_key_free__wipes(void **state)
@@ -175,9 +118,9 @@ static void test_mac_key_free__wipes(void **state)
     struct lh_digest mac;
     assert_ok(lh_mac_key_new(*state, &key, &prepared));
     assert_ok(lh_mac(prepared, LH_SLICE_LITERAL("text"), &mac));
-    assert_true(has_trace(&key));
+    assert_true(ssl_arena_has(&key));
     lh_mac_key_free(prepared);
-    assert_false(has_trace(&key));
+    assert_false(ssl_arena_has(&key));
 }
 
 static void test_signing_key_free__wipes(void **state)
@@ -189,9 +132,9 @@ static void test_signing_key_free__wipes(void **state)
     assert_ok(lh_signing_key_import(*state, LH_SLICE_OF(scalar.bytes), &key));
     assert_ok(lh_es256_sign(key, LH_SLICE_LITERAL("text"), signature));
     assert_ok(lh_signing_key_export(key, &exported));
-    assert_true(has_trace(&scalar));
+    assert_true(ssl_arena_has(&scalar));
     lh_signing_key_free(key);
-    assert_false(has_trace(&scalar));
+    assert_false(ssl_arena_has(&scalar));
 }
 
 static void test_hkdf__leaves_no_input_behind(void **state)
@@ -200,8 +143,8 @@ static void test_hkdf__leaves_no_input_behind(void **state)
     struct lh_key derived;
     assert_ok(lh_hkdf(*state, LH_SLICE_OF(ikm.bytes), LH_SLICE_LITERAL("label"), &derived));
     assert_ok(lh_crypto_forget_keys(*state));
-    assert_false(has_trace(&ikm));
-    assert_false(has_trace(&derived));
+    assert_false(ssl_arena_has(&ikm));
+    assert_false(ssl_arena_has(&derived));
 }
 
 /* RFC 5869 §2.2: what is extracted from a key is as good as the key. */
@@ -215,17 +158,15 @@ static void test_hkdf__leaves_nothing_that_was_extracted_behind(void **state)
     assert_ok(lh_hkdf(*state, LH_SLICE_OF(ikm.bytes), LH_SLICE_LITERAL("label"), &derived));
     assert_ok(lh_hmac_sha256(*state, LH_SLICE_OF(salt), LH_SLICE_OF(ikm.bytes), &extracted));
     memcpy(prk.bytes, extracted.bytes, sizeof(prk.bytes));
-    assert_true(has_trace(&prk));
+    assert_true(ssl_arena_has(&prk));
     assert_ok(lh_crypto_forget_keys(*state));
-    assert_false(has_trace(&prk));
-    assert_false(has_trace(&derived));
+    assert_false(ssl_arena_has(&prk));
+    assert_false(ssl_arena_has(&derived));
 }
 
 int main(void)
 {
-    if (CRYPTO_set_mem_functions(arena_malloc, arena_realloc, arena_free) != 1) {
-        return 1;
-    }
+    ssl_arena_use();
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_forget_keys__wipes_the_key_that_sealed_last),
         cmocka_unit_test(test_forget_keys__wipes_the_key_of_the_last_message),

@@ -89,6 +89,7 @@ struct lh_gate_parts installation_parts(const struct installation *all)
                                   .cell = all->cell,
                                   .node_keys = all->node_keys,
                                   .datakeys = all->datakeys,
+                                  .secret_cache = all->secret_cache,
                                   .nonces = all->nonces,
                                   .limits = all->limits,
                                   .crypto = all->crypto,
@@ -118,6 +119,9 @@ static void start_worker(struct installation *all)
     struct lh_key_cache_options key_options = {
         .crypto = all->crypto, .keys_max = 16, .hash_key = hash_key};
     assert_ok(lh_key_cache_new(&key_options, &all->key_cache));
+    struct lh_secret_cache_options secret_options = {
+        .crypto = all->crypto, .secrets_max = 16, .hash_key = hash_key};
+    assert_ok(lh_secret_cache_new(&secret_options, &all->secret_cache));
     struct lh_verified_cache_options token_options = {
         .tokens_max = 64, .refusals_max = 64, .hash_key = hash_key};
     assert_ok(lh_verified_cache_new(&token_options, &all->verified_cache));
@@ -132,6 +136,7 @@ static void stop_worker(struct installation *all)
     lh_context_cache_free(all->context_cache);
     lh_verified_cache_free(all->verified_cache);
     lh_key_cache_free(all->key_cache);
+    lh_secret_cache_free(all->secret_cache);
     lh_vault_free(all->vault);
     lh_datakey_cache_free(all->datakeys);
     lh_directory_free(all->directory);

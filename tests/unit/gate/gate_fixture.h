@@ -8,6 +8,7 @@
 #include "gate/gate.h"
 #include "gate/limits.h"
 #include "keys/node_key.h"
+#include "keys/secret_cache.h"
 #include "registry/registry.h"
 #include "session/context_cache.h"
 #include "session/session_cache.h"
@@ -33,6 +34,7 @@ struct installation {
     struct lh_session_cache *session_cache;
     struct lh_context_cache *context_cache;
     struct lh_key_cache *key_cache;
+    struct lh_secret_cache *secret_cache;
     struct lh_verified_cache *verified_cache;
     void *shared; /* with installation_limit */
     struct lh_limits *limits;

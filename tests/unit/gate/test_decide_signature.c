@@ -342,6 +342,37 @@ static void test_signature__public_keys_are_asked_while_there_is_time(void **sta
     assert_reason(sign_once(all, &policy, NO_HOST, &all->acme, &good), OK);
 }
 
+static struct lh_secret_cache_counts secrets_of(const struct installation *all)
+{
+    struct lh_secret_cache_counts counts;
+    lh_secret_cache_read_counts(all->secret_cache, &counts);
+    return counts;
+}
+
+/* A seal is opened once in a second, and no longer answers once anything of the tenant changes. */
+static void test_signature__an_open_secret_stops_with_its_key(void **state)
+{
+    struct installation *all = *state;
+    const struct lh_gate_policy policy = signature_policy();
+    const struct signing good = {.key_id = NULL};
+    for (unsigned i = 0; i < 3; i++) {
+        assert_reason(sign_once(all, &policy, NO_HOST, &all->acme, &good), OK);
+    }
+    assert_int_equal(secrets_of(all).misses, 1);
+    assert_int_equal(secrets_of(all).hits, 2);
+    drop_signature_key(all, &all->acme, PARTNER); /* another key of the tenant's */
+    assert_reason(sign_once(all, &policy, NO_HOST, &all->acme, &good), OK);
+    assert_int_equal(secrets_of(all).misses, 2);
+    assert_reason(sign_once(all, &policy, NO_HOST, &all->acme, &good), OK);
+    drop_signature_key(all, &all->acme, ACME_SECRET);
+    assert_reason(sign_once(all, &policy, NO_HOST, &all->acme, &good), SIGNATURE_KEY);
+    assert_int_equal(secrets_of(all).hits, 3);
+    give_signature_keys(all, &all->acme);
+    assert_reason(sign_once(all, &policy, NO_HOST, &all->acme, &good), OK);
+    assert_int_equal(secrets_of(all).misses, 3);
+    assert_int_equal(secrets_of(all).hits, 3);
+}
+
 #define SIGNATURE_TEST(test)                                                                       \
     cmocka_unit_test_setup_teardown(test, signature_setup, signature_teardown)
 
@@ -361,6 +392,7 @@ int main(void)
         SIGNATURE_TEST(test_signature__a_body_is_the_one_that_was_signed),
         SIGNATURE_TEST(test_signature__replays_are_charged_to_who_repeats_them),
         SIGNATURE_TEST(test_signature__public_keys_are_asked_while_there_is_time),
+        SIGNATURE_TEST(test_signature__an_open_secret_stops_with_its_key),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
