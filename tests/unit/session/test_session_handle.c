@@ -8,6 +8,24 @@
 
 #define TENANTS 4
 
+/* What the next MAC fails with, or nothing. */
+static enum lh_code mac_failure;
+
+lh_status __real_lh_cell_mac(struct lh_cell *cell, const struct lh_tenant_uid *uid, uint8_t key_id,
+                             lh_slice message, struct lh_digest *out_mac);
+lh_status __wrap_lh_cell_mac(struct lh_cell *cell, const struct lh_tenant_uid *uid, uint8_t key_id,
+                             lh_slice message, struct lh_digest *out_mac);
+
+lh_status __wrap_lh_cell_mac(struct lh_cell *cell, const struct lh_tenant_uid *uid, uint8_t key_id,
+                             lh_slice message, struct lh_digest *out_mac)
+{
+    if (mac_failure == LH_OK) {
+        return __real_lh_cell_mac(cell, uid, key_id, message, out_mac);
+    }
+    memset(out_mac->bytes, 0, sizeof(out_mac->bytes));
+    return lh_status_of(mac_failure);
+}
+
 struct fixture {
     struct lh_crypto *crypto;
     struct lh_cell *cell;
@@ -191,6 +209,23 @@ static void test_handle__of_another_cell_or_key_is_not_ours(void **state)
     }
 }
 
+/* A MAC that could not be computed is no MAC, whatever lies in its place. */
+static void test_handle__without_a_mac_is_neither_written_nor_accepted(void **state)
+{
+    struct fixture *fixture = *state;
+    struct lh_handle handle = handle_of_bytes();
+    char text[LH_HANDLE_TEXT_BYTES];
+    struct lh_raw_handle raw;
+    assert_ok(lh_handle_parse(write_cookie(fixture, &handle, text), &raw));
+    memset(raw.bytes + sizeof(raw.bytes) - LH_HANDLE_MAC_BYTES, 0, LH_HANDLE_MAC_BYTES);
+    mac_failure = LH_CRYPTO;
+    lh_status written = lh_handle_write(fixture->cell, &handle, text);
+    lh_status verified = lh_handle_verify(fixture->cell, &handle.uid, &raw, &handle);
+    mac_failure = LH_OK;
+    assert_status(written, LH_CRYPTO);
+    assert_status(verified, LH_CRYPTO);
+}
+
 /* --- References ------------------------------------------------------------------------------- */
 
 static void test_ref__names_bucket_and_lease_and_nothing_else(void **state)
@@ -277,6 +312,7 @@ int main(void)
         cmocka_unit_test(test_handle__of_a_bucket_that_cannot_be_is_malformed_whoever_signed_it),
         cmocka_unit_test(test_handle__of_one_tenant_is_not_another_s),
         cmocka_unit_test(test_handle__of_another_cell_or_key_is_not_ours),
+        cmocka_unit_test(test_handle__without_a_mac_is_neither_written_nor_accepted),
         cmocka_unit_test(test_ref__names_bucket_and_lease_and_nothing_else),
         cmocka_unit_test(test_ref__other_texts_are_malformed),
         cmocka_unit_test(test_cookie_name__ends_in_eight_digits_of_the_uid),

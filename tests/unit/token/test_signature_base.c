@@ -312,6 +312,16 @@ static void test_signature_base__targets_of_other_forms_are_refused(void **state
         assert_no_line(request, "@target-uri");
     }
     struct test_request request = rfc_request();
+    add_header(&request, "signature-input", "sig=(\"@path\")");
+    add_header(&request, "signature", "sig=:AA==:");
+    struct lh_signed_request without_target = signed_request_of(&request);
+    without_target.target = LH_SLICE_EMPTY; /* and no byte that could be looked at */
+    struct lh_raw_http_signature raw;
+    assert_ok(lh_http_signature_read(&without_target, LH_SLICE_EMPTY, &raw));
+    LH_CLEANUP(lh_buf_fini) struct lh_buf base = LH_BUF_EMPTY;
+    assert_status(lh_http_signature_base(&without_target, &raw, &base), LH_MALFORMED);
+
+    request = rfc_request();
     request.authority = "user@example.com";
     assert_no_line(request, "@authority");
     request.authority = "";
