@@ -16,12 +16,14 @@ struct scene {
     const char *host;
     const char *tenant_header; /* NULL: none */
     const struct visitor *visitor;
+    bool has_both_names;           /* his cookie comes under its name with the suffix as well */
     const char *sealed;            /* value of a cookie that holds its session; NULL: none */
     const char *token;             /* NULL: none */
     const struct signing *signing; /* NULL: none */
     struct installation *all;      /* with signing */
     struct lh_gate_policy policy;
     enum lh_reason expected;           /* when nothing fails */
+    size_t expected_answers;           /* headers of the answer then; 0: not looked at */
     const struct lh_tenant_uid *spent; /* whose rate is used up before each request; NULL: none */
 };
 
@@ -38,6 +40,9 @@ static void prepare(struct sent *sent, const struct scene *scene)
     }
     if (scene->visitor != NULL) {
         sent_add_cookie(sent, scene->visitor);
+    }
+    if (scene->has_both_names) {
+        sent_add_suffixed_cookie(sent, scene->visitor);
     }
     if (scene->sealed != NULL) {
         sent_add_value(sent, LH_COOKIE_NAME, scene->sealed);
@@ -88,6 +93,9 @@ static void assert_as_expected_or_refused(const struct sent *sent, const struct 
 {
     const struct lh_decision *decision = &sent->decision;
     if (decision->reason == scene->expected) {
+        if (scene->expected_answers > 0) {
+            assert_int_equal(decision->answer_count, scene->expected_answers);
+        }
         return;
     }
     assert_in_range(decision->http_status, 400, 599);
@@ -185,6 +193,8 @@ static void test_torture__a_revoked_one(void **state)
     scene.policy.mode = LH_GATE_OPTIONAL;
     scene.policy.is_stale_passed = true;
     scene.expected = LH_REASON_ANONYMOUS_STALE;
+    scene.has_both_names = true;
+    scene.expected_answers = 2; /* each name's cookie is deleted, or nobody passes */
     torture(all, &scene);
 }
 
