@@ -69,6 +69,19 @@ def test_a_subject_does_not_run_into_the_path(start, echo, home, acme, globex):
             assert told.startswith(f'{tenant} {subject} '), (subject, path)
 
 
+def test_scopes_in_the_key_keep_one_users_rights_apart(start, echo, home, acme, globex):
+    """And without them whoever may less is refused where a scope is required, before the cache is asked."""
+    gateway = start('leasehold on; location / { proxy_pass $upstream; } '
+                    'location /write { leasehold_require scope=a:write; proxy_pass $upstream; }',
+                    http=f'{HTTP} proxy_cache_key $leasehold_cache_key$leasehold_scope,$uri;', workers=1)
+    for tenant in ('acme', 'globex'):
+        few, many = (home.session(tenant, *scopes, sub='carol') for scopes in
+                     (('--scope', 'a:read'), ('--scope', 'a:read', '--scope', 'a:write')))
+        ways = [gateway.ask('/page', tenant=tenant, session=session).body for session in (many, few, many, few)]
+        assert ways[0] == ways[2] and ways[1] == ways[3] and ways[0] != ways[1]
+        assert [gateway.ask('/write', tenant=tenant, session=session).status for session in (many, few)] == [200, 403]
+
+
 def test_a_uid_in_the_uri_does_not_stand_in_for_one_in_the_key(start, echo, home, acme, globex):
     uids = [home.tenant(name)['uid'] for name in ('acme', 'globex')]
     gateway = start('leasehold on; location / { proxy_pass $upstream; }', http=HTTP)

@@ -31,7 +31,7 @@ static int compare_draws(const void *a, const void *b)
 
 static void test_random__never_repeats_within_and_across_batches(void **state)
 {
-    enum { DRAWS = 2000 }; /* eight batches */
+    enum { DRAWS = 1 << 20 }; /* some four thousand batches */
     static uint8_t draws[DRAWS][DRAW_BYTES];
     for (size_t i = 0; i < DRAWS; i++) {
         assert_ok(lh_random(*state, draws[i], DRAW_BYTES));
