@@ -7,7 +7,7 @@
 
 #include "base/banned.h"
 
-#define TENANT_FIELDS 19U
+#define TENANT_FIELDS 20U
 
 static size_t describe(const struct lh_admin_tenant *tenant, struct field fields[TENANT_FIELDS])
 {
@@ -27,6 +27,7 @@ static size_t describe(const struct lh_admin_tenant *tenant, struct field fields
          .roles = tenant->roles,
          .role_count = tenant->role_count},
         FIELD_OF_LIST("issuers", SHOW_RECORD, tenant->issuers),
+        FIELD_OF_LIST("signature_keys", SHOW_RECORD, tenant->signature_keys),
         FIELD_OF_TEXT("uid", SHOW_BOTH, tenant->uid),
         FIELD_OF_TEXT("cookie", SHOW_RECORD, tenant->cookie),
         FIELD_OF_TIME("created", SHOW_BOTH, tenant->created_ms),

@@ -91,11 +91,12 @@ struct lh_admin_tenant {
     struct lh_admin_texts domains;
     const struct lh_admin_role *roles;
     size_t role_count;
-    struct lh_admin_texts issuers; /* iss of each, its own first */
-    uint32_t idle_s;               /* of its tier */
-    uint32_t absolute_s;           /* of its tier */
-    uint32_t requests_per_s;       /* of its tier; 0: no limit */
-    uint32_t requests_burst;       /* of its tier; 0: no limit */
+    struct lh_admin_texts issuers;        /* iss of each, its own first */
+    struct lh_admin_texts signature_keys; /* id of each */
+    uint32_t idle_s;                      /* of its tier */
+    uint32_t absolute_s;                  /* of its tier */
+    uint32_t requests_per_s;              /* of its tier; 0: no limit */
+    uint32_t requests_burst;              /* of its tier; 0: no limit */
     uint32_t buckets;
     uint32_t slot;
     uint64_t epoch;

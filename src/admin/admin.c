@@ -240,6 +240,10 @@ lh_status lh_admin_describe_tenant(const struct lh_tenant *tenant, lh_admin_tena
     for (size_t i = 0; i < tenant->issuer_count; i++) {
         issuers[i] = tenant->issuers[i].iss;
     }
+    lh_slice signature_keys[LH_SIGNATURE_KEYS_MAX];
+    for (size_t i = 0; i < tenant->signature_key_count; i++) {
+        signature_keys[i] = tenant->signature_keys[i].key_id;
+    }
     const struct lh_admin_tenant view = {
         .id = lh_tenant_id_view(&tenant->id),
         .uid = LH_SLICE_OF(uid),
@@ -251,6 +255,7 @@ lh_status lh_admin_describe_tenant(const struct lh_tenant *tenant, lh_admin_tena
         .roles = roles,
         .role_count = tenant->role_count,
         .issuers = {issuers, tenant->issuer_count},
+        .signature_keys = {signature_keys, tenant->signature_key_count},
         .idle_s = tenant->tier.idle_s,
         .absolute_s = tenant->tier.absolute_s,
         .requests_per_s = tenant->tier.requests_per_s,

@@ -31,13 +31,15 @@ lh_status lh_apply_note(struct lh_apply *apply, const struct lh_apply_difference
     return lh_ok();
 }
 
-lh_status lh_apply_touch(struct lh_apply *apply, enum lh_audit_event event, lh_slice name)
+lh_status lh_apply_touch(struct lh_apply *apply, enum lh_audit_event event, lh_slice name,
+                         lh_slice key)
 {
     void *memory;
     LH_TRY(lh_arena_take(&apply->policy->arena, sizeof(struct lh_apply_touched), &memory));
     struct lh_apply_touched *touched = memory;
     *touched = (struct lh_apply_touched){.event = event};
     LH_TRY(dup(apply, name, &touched->name));
+    LH_TRY(dup(apply, key, &touched->key));
     if (apply->last_touched == NULL) {
         apply->touched = touched;
     } else {
@@ -135,8 +137,9 @@ static void tell(const struct lh_apply *apply)
     for (const struct lh_apply_touched *touched = apply->touched; touched != NULL;
          touched = touched->next) {
         bool is_tier = touched->event == LH_AUDIT_tier_changed;
-        const struct lh_audit_field field = {is_tier ? "tier" : "tenant", touched->name};
-        lh_admin_audit(apply->admin, touched->event, &field, 1);
+        const struct lh_audit_field fields[] = {{is_tier ? "tier" : "tenant", touched->name},
+                                                {"key", touched->key}};
+        lh_admin_audit(apply->admin, touched->event, fields, touched->key.len > 0 ? 2 : 1);
     }
     for (const struct lh_apply_change *change = apply->changes; change != NULL;
          change = change->next) {

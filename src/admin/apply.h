@@ -16,7 +16,8 @@ struct lh_apply_change {
 struct lh_apply_touched {
     struct lh_apply_touched *next;
     enum lh_audit_event event;
-    lh_slice name; /* in the policy's arena */
+    lh_slice name; /* both in the policy's arena */
+    lh_slice key;  /* id of a signature key; empty: it is not about one */
 };
 
 struct lh_apply {
@@ -43,9 +44,12 @@ struct lh_apply_difference {
 /* Notes a difference; texts are copied. Errors: NO_MEMORY, TOO_LARGE. */
 LH_MUST_USE lh_status lh_apply_note(struct lh_apply *apply,
                                     const struct lh_apply_difference *difference);
-/* Notes that an object changes. Errors: NO_MEMORY, TOO_LARGE. */
+/*
+ * Notes that an object changes.
+ * key  id of the tenant's signature key that it is about, or empty. Errors: NO_MEMORY, TOO_LARGE.
+ */
 LH_MUST_USE lh_status lh_apply_touch(struct lh_apply *apply, enum lh_audit_event event,
-                                     lh_slice name);
+                                     lh_slice name, lh_slice key);
 /*
  * Passes OK; puts the place where it was written before any other line that explains a failure.
  */
@@ -63,6 +67,15 @@ LH_MUST_USE lh_status lh_apply_tenant_drops(struct lh_apply *apply,
 /* Writes all else, and makes the tenant if there is none. Errors: as lh_admin_tenant_add. */
 LH_MUST_USE lh_status lh_apply_tenant(struct lh_apply *apply,
                                       const struct lh_policy_tenant *wanted);
+
+/*
+ * Writes the tenant's public signature keys, and takes those away that are not wanted; secrets
+ * stay. tenant: as it is, in the registry by now.
+ * Errors: EXISTS (a secret has the id), LIMITED, NO_SPACE, REGISTRY_DOWN, COUNTERS_DOWN, NO_MEMORY.
+ */
+LH_MUST_USE lh_status lh_apply_signature_keys(struct lh_apply *apply,
+                                              const struct lh_policy_tenant *wanted,
+                                              const struct lh_tenant *tenant);
 
 /*
  * Notes how a tenant's issuers differ, and takes all away where they do, so that another tenant of

@@ -169,7 +169,7 @@ static lh_status set_state(struct subject *subject)
     return lh_apply_touch(subject->apply,
                           state == LH_TENANT_ACTIVE ? LH_AUDIT_tenant_enabled
                                                     : LH_AUDIT_tenant_disabled,
-                          lh_tenant_id_view(&tenant->id));
+                          lh_tenant_id_view(&tenant->id), LH_SLICE_EMPTY);
 }
 
 /* --- Roles ------------------------------------------------------------------------------------ */
@@ -249,7 +249,7 @@ static lh_status set_roles(struct subject *subject)
 
 /* --- All of it -------------------------------------------------------------------------------- */
 
-static lh_status write_differences(struct subject *subject)
+static lh_status write_tenant(struct subject *subject)
 {
     const struct lh_policy_tenant *wanted = subject->wanted;
     LH_TRY(set_tier(subject));
@@ -269,6 +269,12 @@ static lh_status write_differences(struct subject *subject)
                           "write the tenant");
 }
 
+static lh_status write_differences(struct subject *subject)
+{
+    LH_TRY(write_tenant(subject));
+    return lh_apply_signature_keys(subject->apply, subject->wanted, subject->tenant);
+}
+
 static lh_status found(struct lh_apply *apply, const struct lh_policy_tenant *wanted)
 {
     struct lh_admin_founding *founding = &apply->foundings[apply->founding_count];
@@ -280,7 +286,7 @@ static lh_status found(struct lh_apply *apply, const struct lh_policy_tenant *wa
     struct subject subject = {
         .apply = apply, .wanted = wanted, .tenant = founding->tenant, .is_new = true};
     LH_TRY(note(&subject, "add", "", LH_SLICE_EMPTY, LH_SLICE_EMPTY));
-    LH_TRY(lh_apply_touch(apply, LH_AUDIT_tenant_created, id));
+    LH_TRY(lh_apply_touch(apply, LH_AUDIT_tenant_created, id, LH_SLICE_EMPTY));
     return write_differences(&subject);
 }
 
@@ -294,6 +300,7 @@ lh_status lh_apply_tenant(struct lh_apply *apply, const struct lh_policy_tenant 
     struct subject subject = {.apply = apply, .wanted = wanted, .tenant = tenant};
     LH_TRY(write_differences(&subject));
     return subject.has_changed || wanted->has_dropped
-               ? lh_apply_touch(apply, LH_AUDIT_tenant_changed, lh_tenant_id_view(&wanted->id))
+               ? lh_apply_touch(apply, LH_AUDIT_tenant_changed, lh_tenant_id_view(&wanted->id),
+                                LH_SLICE_EMPTY)
                : lh_ok();
 }

@@ -120,6 +120,6 @@ lh_status lh_apply_tier(struct lh_apply *apply, const struct lh_policy_tier *wan
         return lh_ok();
     }
     LH_TRY(note_tier(apply, wanted, &before, &after, is_new));
-    LH_TRY(lh_apply_touch(apply, LH_AUDIT_tier_changed, wanted->name));
+    LH_TRY(lh_apply_touch(apply, LH_AUDIT_tier_changed, wanted->name, LH_SLICE_EMPTY));
     return lh_admin_check(apply->admin, lh_registry_put_tier(apply->txn, &after), "write the tier");
 }

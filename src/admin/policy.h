@@ -43,6 +43,15 @@ struct lh_policy_issuer {
     bool is_jwks_file; /* jwks names a file */
 };
 
+/* Of ed25519: no other key of signatures is written in a file. */
+struct lh_policy_signature_key {
+    struct lh_policy_place place;
+    struct lh_signature_key key; /* as the registry will have it, but for when it was made */
+    struct lh_text_list roles;   /* what key points to */
+    struct lh_text_list scopes;
+    const struct lh_yaml_node *jwk;
+};
+
 struct lh_policy_tenant {
     struct lh_policy_tenant *next;
     struct lh_policy_place place;
@@ -61,6 +70,9 @@ struct lh_policy_tenant {
     bool are_issuers_told;    /* likewise: differences were noted */
     struct lh_policy_issuer *issuers;
     size_t issuer_count;
+    bool has_signature_keys;
+    struct lh_policy_signature_key *signature_keys;
+    size_t signature_key_count;
 };
 
 struct lh_policy {

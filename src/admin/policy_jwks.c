@@ -1,6 +1,6 @@
 /*
- * Keys of issuers in policy files: written in place, as YAML or as the JSON that an issuer
- * publishes, or in a file beside. Whatever way, the import decides what is a key.
+ * Public keys in policy files, of issuers and of signatures: written in place, as YAML or as the
+ * JSON that others publish, or in a file beside. Whatever way, the import decides what is a key.
  */
 #include "admin/policy_read.h"
 #include "codec/json.h"
@@ -130,6 +130,14 @@ static lh_status write_text(struct lh_policy_reader *reader, const struct lh_pol
                                         : write_set(reader, node, text);
 }
 
+static struct lh_jwk_import import_into(struct lh_policy_reader *reader,
+                                        enum lh_algorithm algorithm)
+{
+    return (struct lh_jwk_import){.crypto = reader->admin->parts.crypto,
+                                  .arena = &reader->policy->arena,
+                                  .algorithm = algorithm};
+}
+
 lh_status lh_policy_import_jwks(struct lh_policy_reader *reader, struct lh_policy_issuer *issuer)
 {
     LH_CLEANUP(lh_buf_fini) struct lh_buf text = LH_BUF_EMPTY;
@@ -143,15 +151,39 @@ lh_status lh_policy_import_jwks(struct lh_policy_reader *reader, struct lh_polic
     if (reader->mistakes > before) {
         return lh_ok();
     }
-    const struct lh_jwk_import import = {.crypto = reader->admin->parts.crypto,
-                                         .arena = &reader->policy->arena,
-                                         .algorithm = issuer->algorithm};
+    const struct lh_jwk_import import = import_into(reader, issuer->algorithm);
     struct lh_jwk_fault fault = {.what = NULL};
     status = lh_jwks_import(&import, lh_buf_view(&text), &issuer->issuer.keys,
                             &issuer->issuer.key_count, &fault);
     enum lh_class class = lh_status_class(status);
     if (class == LH_CLASS_DENY) {
         complain_import(reader, issuer, status, &fault);
+        return lh_ok();
+    }
+    return status;
+}
+
+lh_status lh_policy_import_jwk(struct lh_policy_reader *reader, const struct lh_yaml_node *node,
+                               struct lh_verify_key *out_key)
+{
+    LH_CLEANUP(lh_buf_fini) struct lh_buf text = LH_BUF_EMPTY;
+    size_t before = reader->mistakes;
+    lh_status status =
+        node->kind == LH_YAML_SCALAR ? lh_buf_add(&text, node->text) : add_key(reader, node, &text);
+    if (status.code == LH_MALFORMED) {
+        lh_policy_complain(reader, node->at, "the key holds a text that is not UTF-8");
+        return lh_ok();
+    }
+    LH_TRY(status);
+    if (reader->mistakes > before) {
+        return lh_ok();
+    }
+    const struct lh_jwk_import import = import_into(reader, 0);
+    struct lh_jwk_fault fault = {.what = NULL};
+    status = lh_jwk_import(&import, lh_buf_view(&text), out_key, &fault);
+    if (lh_status_class(status) == LH_CLASS_DENY) {
+        lh_policy_complain(reader, node->at, "%s",
+                           fault.what != NULL ? fault.what : lh_status_text(status));
         return lh_ok();
     }
     return status;

@@ -16,6 +16,8 @@
 #define POLICY_TIERS_MAX   1024U
 /* Most keys that one map of ours has. */
 #define KEYS_MAX 16U
+/* Entries of one list at most: a tenant's snapshot lies in every worker's memory. */
+#define LIST_MAX 256U
 
 void lh_policy_fini(struct lh_policy *policy)
 {
@@ -122,6 +124,84 @@ lh_status lh_policy_read_map(struct lh_policy_reader *reader, const struct lh_ya
         }
     }
     return lh_ok();
+}
+
+/* --- Lists ------------------------------------------------------------------------------------ */
+
+static bool is_before(const struct lh_admin_texts *list, lh_slice text)
+{
+    for (size_t i = 0; i < list->count; i++) {
+        if (lh_slice_is_equal(list->items[i], text)) {
+            return true;
+        }
+    }
+    return false;
+}
+
+static lh_status read_elements(struct lh_policy_reader *reader, const struct lh_yaml_node *list,
+                               const char *what, lh_policy_element_fn read_element,
+                               struct lh_admin_texts *out_texts)
+{
+    void *memory;
+    LH_TRY(lh_arena_take(&reader->policy->arena, (list->count + 1) * sizeof(lh_slice), &memory));
+    lh_slice *items = memory;
+    struct lh_admin_texts texts = {items, 0};
+    for (const struct lh_yaml_node *node = list->first; node != NULL; node = node->next) {
+        LH_CLEANUP(lh_buf_fini) struct lh_buf text = LH_BUF_EMPTY;
+        if (lh_policy_is_text(reader, node, what)) {
+            LH_TRY(read_element(reader, node, &text));
+        }
+        if (text.len == 0) {
+            continue;
+        }
+        if (is_before(&texts, lh_buf_view(&text))) {
+            lh_policy_complain(reader, node->at, "%s is in the list already", what);
+            continue;
+        }
+        LH_TRY(lh_arena_dup(&reader->policy->arena, lh_buf_view(&text), &items[texts.count]));
+        texts.count++;
+    }
+    *out_texts = texts;
+    return lh_ok();
+}
+
+lh_status lh_policy_read_list(struct lh_policy_reader *reader, const struct lh_yaml_node *node,
+                              const char *what, lh_policy_element_fn read_element,
+                              struct lh_admin_texts *out_texts)
+{
+    if (!lh_policy_is_list(reader, node, what)) {
+        return lh_ok();
+    }
+    if (node->count > LIST_MAX) {
+        lh_policy_complain(reader, node->at, "more than %u entries", LIST_MAX);
+        return lh_ok();
+    }
+    return read_elements(reader, node, what, read_element, out_texts);
+}
+
+static lh_status read_token(struct lh_policy_reader *reader, const struct lh_yaml_node *node,
+                            const char *what, struct lh_buf *out_text)
+{
+    if (!lh_text_is_token(node->text)) {
+        lh_policy_complain(reader, node->at,
+                           "%s is 1 to %u printable ASCII characters without space, comma, quote "
+                           "or backslash",
+                           what, LH_TEXT_MAX_BYTES);
+        return lh_ok();
+    }
+    return lh_buf_add(out_text, node->text);
+}
+
+lh_status lh_policy_read_role(struct lh_policy_reader *reader, const struct lh_yaml_node *node,
+                              struct lh_buf *out_text)
+{
+    return read_token(reader, node, "a role", out_text);
+}
+
+lh_status lh_policy_read_scope(struct lh_policy_reader *reader, const struct lh_yaml_node *node,
+                               struct lh_buf *out_text)
+{
+    return read_token(reader, node, "a scope", out_text);
 }
 
 /* --- Documents -------------------------------------------------------------------------------- */

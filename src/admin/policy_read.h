@@ -44,6 +44,30 @@ bool lh_policy_is_list(struct lh_policy_reader *reader, const struct lh_yaml_nod
 bool lh_policy_is_text(struct lh_policy_reader *reader, const struct lh_yaml_node *node,
                        const char *what);
 
+/*
+ * Appends one element of a list as the registry spells it; nothing, if it complained.
+ * Errors: NO_MEMORY, TOO_LARGE.
+ */
+typedef lh_status (*lh_policy_element_fn)(struct lh_policy_reader *reader,
+                                          const struct lh_yaml_node *node, struct lh_buf *out_text);
+
+/*
+ * Reads a list of texts, of which none may be there twice.
+ * what       an element, as "an alias".
+ * out_texts  in the policy's arena. Errors: NO_MEMORY, TOO_LARGE.
+ */
+LH_MUST_USE lh_status lh_policy_read_list(struct lh_policy_reader *reader,
+                                          const struct lh_yaml_node *node, const char *what,
+                                          lh_policy_element_fn read_element,
+                                          struct lh_admin_texts *out_texts);
+/* Elements of such lists. Errors: NO_MEMORY, TOO_LARGE. */
+LH_MUST_USE lh_status lh_policy_read_role(struct lh_policy_reader *reader,
+                                          const struct lh_yaml_node *node, struct lh_buf *out_text);
+/* Likewise. */
+LH_MUST_USE lh_status lh_policy_read_scope(struct lh_policy_reader *reader,
+                                           const struct lh_yaml_node *node,
+                                           struct lh_buf *out_text);
+
 /* Reads the map under "tiers". Errors: NO_MEMORY, TOO_LARGE. */
 LH_MUST_USE lh_status lh_policy_read_tiers(struct lh_policy_reader *reader,
                                            const struct lh_yaml_node *node, void *policy);
@@ -54,6 +78,18 @@ LH_MUST_USE lh_status lh_policy_read_tenants(struct lh_policy_reader *reader,
 /* Reads the map under "issuers" of a tenant. Errors: NO_MEMORY, TOO_LARGE, CRYPTO. */
 LH_MUST_USE lh_status lh_policy_read_issuers(struct lh_policy_reader *reader,
                                              const struct lh_yaml_node *node, void *tenant);
+
+/* Reads the map under "signature_keys" of a tenant. Errors: NO_MEMORY, TOO_LARGE, CRYPTO. */
+LH_MUST_USE lh_status lh_policy_read_signature_keys(struct lh_policy_reader *reader,
+                                                    const struct lh_yaml_node *node, void *tenant);
+
+/*
+ * Imports the key of a request's signature from its node: a JWK as a map, or as a text.
+ * Mistakes are told; then out_key is left alone. Errors: NO_MEMORY, TOO_LARGE, CRYPTO.
+ */
+LH_MUST_USE lh_status lh_policy_import_jwk(struct lh_policy_reader *reader,
+                                           const struct lh_yaml_node *node,
+                                           struct lh_verify_key *out_key);
 
 /*
  * Imports the keys of an issuer from its node: a JWK set as a map, as a text, or in a file.

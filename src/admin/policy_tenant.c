@@ -1,72 +1,15 @@
 /*
- * Tenants in policy files: id → tier, state, aliases, domains, rbac (role → scopes).
+ * Tenants in policy files: id → tier, state, aliases, domains, rbac (role → scopes), issuers and
+ * signature keys.
  */
 #include "admin/policy_read.h"
 
 #include "base/banned.h"
 
-/* Entries of one list of a tenant at most: a snapshot lies in every worker's memory. */
-#define LIST_MAX 256U
+/* Roles of a tenant at most: a snapshot lies in every worker's memory. */
+#define ROLES_MAX 256U
 
-/* --- Lists ------------------------------------------------------------------------------------ */
-
-/*
- * Appends one element as the registry spells it; nothing, if it complained.
- * Errors: NO_MEMORY, TOO_LARGE.
- */
-typedef lh_status (*read_element_fn)(struct lh_policy_reader *reader,
-                                     const struct lh_yaml_node *node, struct lh_buf *out_text);
-
-static bool is_before(const struct lh_admin_texts *list, lh_slice text)
-{
-    for (size_t i = 0; i < list->count; i++) {
-        if (lh_slice_is_equal(list->items[i], text)) {
-            return true;
-        }
-    }
-    return false;
-}
-
-static lh_status read_elements(struct lh_policy_reader *reader, const struct lh_yaml_node *list,
-                               const char *what, read_element_fn read_element,
-                               struct lh_admin_texts *out_texts)
-{
-    void *memory;
-    LH_TRY(lh_arena_take(&reader->policy->arena, (list->count + 1) * sizeof(lh_slice), &memory));
-    lh_slice *items = memory;
-    struct lh_admin_texts texts = {items, 0};
-    for (const struct lh_yaml_node *node = list->first; node != NULL; node = node->next) {
-        LH_CLEANUP(lh_buf_fini) struct lh_buf text = LH_BUF_EMPTY;
-        if (lh_policy_is_text(reader, node, what)) {
-            LH_TRY(read_element(reader, node, &text));
-        }
-        if (text.len == 0) {
-            continue;
-        }
-        if (is_before(&texts, lh_buf_view(&text))) {
-            lh_policy_complain(reader, node->at, "%s is in the list already", what);
-            continue;
-        }
-        LH_TRY(lh_arena_dup(&reader->policy->arena, lh_buf_view(&text), &items[texts.count]));
-        texts.count++;
-    }
-    *out_texts = texts;
-    return lh_ok();
-}
-
-static lh_status read_list(struct lh_policy_reader *reader, const struct lh_yaml_node *node,
-                           const char *what, read_element_fn read_element,
-                           struct lh_admin_texts *out_texts)
-{
-    if (!lh_policy_is_list(reader, node, what)) {
-        return lh_ok();
-    }
-    if (node->count > LIST_MAX) {
-        lh_policy_complain(reader, node->at, "more than %u entries", LIST_MAX);
-        return lh_ok();
-    }
-    return read_elements(reader, node, what, read_element, out_texts);
-}
+/* --- Names ------------------------------------------------------------------------------------ */
 
 /* The acts' own parsers explain through the handle; that line becomes the mistake's. */
 static lh_status complain_as_admin(struct lh_policy_reader *reader, const struct lh_yaml_node *node)
@@ -94,18 +37,6 @@ static lh_status read_domain(struct lh_policy_reader *reader, const struct lh_ya
         return complain_as_admin(reader, node);
     }
     return lh_buf_add(out_text, lh_hostname_view(&name));
-}
-
-static lh_status read_scope(struct lh_policy_reader *reader, const struct lh_yaml_node *node,
-                            struct lh_buf *out_text)
-{
-    if (!lh_principal_is_token(node->text)) {
-        lh_policy_complain(reader, node->at,
-                           "a scope is 1 to 255 printable ASCII characters without space, comma, "
-                           "quote or backslash");
-        return lh_ok();
-    }
-    return lh_buf_add(out_text, node->text);
 }
 
 /* --- Keys of a tenant ------------------------------------------------------------------------- */
@@ -140,7 +71,7 @@ static lh_status read_aliases(struct lh_policy_reader *reader, const struct lh_y
 {
     struct lh_policy_tenant *tenant = object;
     tenant->has_aliases = true;
-    return read_list(reader, node, "an alias", read_alias, &tenant->aliases);
+    return lh_policy_read_list(reader, node, "an alias", read_alias, &tenant->aliases);
 }
 
 static lh_status read_domains(struct lh_policy_reader *reader, const struct lh_yaml_node *node,
@@ -148,7 +79,7 @@ static lh_status read_domains(struct lh_policy_reader *reader, const struct lh_y
 {
     struct lh_policy_tenant *tenant = object;
     tenant->has_domains = true;
-    return read_list(reader, node, "a domain", read_domain, &tenant->domains);
+    return lh_policy_read_list(reader, node, "a domain", read_domain, &tenant->domains);
 }
 
 static lh_status read_role(struct lh_policy_reader *reader, const struct lh_yaml_node *node,
@@ -160,7 +91,7 @@ static lh_status read_role(struct lh_policy_reader *reader, const struct lh_yaml
                            "quote or backslash");
     }
     struct lh_admin_texts scopes = {NULL, 0};
-    LH_TRY(read_list(reader, node, "a scope", read_scope, &scopes));
+    LH_TRY(lh_policy_read_list(reader, node, "a scope", lh_policy_read_scope, &scopes));
     void *memory;
     LH_TRY(lh_arena_take(&reader->policy->arena, (scopes.count + 1) * sizeof(lh_slice), &memory));
     role->name = node->key;
@@ -179,8 +110,8 @@ static lh_status read_rbac(struct lh_policy_reader *reader, const struct lh_yaml
     if (!lh_policy_is_map(reader, node, "\"rbac\", role by role with its scopes,")) {
         return lh_ok();
     }
-    if (node->count > LIST_MAX) {
-        lh_policy_complain(reader, node->at, "more than %u roles", LIST_MAX);
+    if (node->count > ROLES_MAX) {
+        lh_policy_complain(reader, node->at, "more than %u roles", ROLES_MAX);
         return lh_ok();
     }
     void *memory;
@@ -196,8 +127,13 @@ static lh_status read_rbac(struct lh_policy_reader *reader, const struct lh_yaml
 }
 
 static const struct lh_policy_key tenant_keys[] = {
-    {"tier", read_tier},       {"state", read_state}, {"aliases", read_aliases},
-    {"domains", read_domains}, {"rbac", read_rbac},   {"issuers", lh_policy_read_issuers},
+    {"tier", read_tier},
+    {"state", read_state},
+    {"aliases", read_aliases},
+    {"domains", read_domains},
+    {"rbac", read_rbac},
+    {"issuers", lh_policy_read_issuers},
+    {"signature_keys", lh_policy_read_signature_keys},
 };
 
 /* --- Tenants ---------------------------------------------------------------------------------- */

@@ -1,5 +1,6 @@
 """Requests between services, signed under a tenant's keys (RFC 9421): who passes, once, and what the
 upstream learns. The signing side is the harness's own."""
+import json
 import threading
 import time
 
@@ -113,6 +114,30 @@ def test_keys_are_one_tenants_and_stop_at_once(signed, own_home):
     own_home.run('tenant', 'enable', 'acme')
     own_home.run('key', 'rotate', 'acme')
     assert ask(gateway, signer).status == 200
+
+
+def test_a_policy_says_which_public_keys_there_are_and_touches_no_secret(signed, own_home):
+    gateway = signed(workers=2)
+    secret, other = signatures.shared_key(own_home, 'acme'), signatures.public_key(own_home, 'globex', '--id', 'partner')
+    signer, jwk = signatures.listed_key('acme', 'partner')
+
+    def apply(keys):
+        own_home.apply(json.dumps({'tenants': {'acme': {'signature_keys': keys}}}))
+        return own_home.run('tenant', 'show', 'acme')['signature_keys']
+
+    assert ask(gateway, signer).status == 401
+    secrets = own_home.run('tenant', 'show', 'acme')['signature_keys']
+    assert secret.key_id in secrets
+    listed = {'partner': {'jwk': jwk, 'subject': 'billing', 'scopes': ['orders:write']}}
+    assert apply(listed) == ['partner', *secrets]
+    assert [ask(gateway, each, path).status for each in (signer, secret, other) for path in 3 * ['/']] == 9 * [200]
+    assert ask(gateway, signer, '/scoped').status == 200
+    assert apply({'partner': {'jwk': jwk}}) == ['partner', *secrets]
+    assert {ask(gateway, signer, '/scoped').status for _ in range(4)} == {403}
+    assert apply({'partner': {'jwk': signatures.listed_key('acme', 'partner')[1]}})
+    assert {ask(gateway, signer).status for _ in range(4)} == {401}
+    assert apply({}) == secrets
+    assert {ask(gateway, each).status for each in (secret, other) for _ in range(4)} == {200}
 
 
 def test_a_nonce_is_good_once_for_all_workers_together(signed, echo, own_home):

@@ -97,6 +97,14 @@ def public_key(home, tenant, *arguments):
     return Signer(tenant, made['key'], private.sign)
 
 
+def listed_key(tenant, key_id):
+    """A key of ed25519 and its public half as a JWK (RFC 8037), for a policy file."""
+    private = Ed25519PrivateKey.generate()
+    raw = private.public_key().public_bytes(serialization.Encoding.Raw, serialization.PublicFormat.Raw)
+    jwk = {'kty': 'OKP', 'crv': 'Ed25519', 'x': base64.urlsafe_b64encode(raw).rstrip(b'=').decode()}
+    return Signer(tenant, key_id, private.sign), jwk
+
+
 MAKERS = {'hmac-sha256': shared_key, 'ed25519': public_key}
 
 

@@ -69,10 +69,12 @@ static void test_apply__is_done_or_not_done_without_memory(void **state)
     struct shown_tenant shown;
     size_t nth = 1;
     for (bool goes_on = true; goes_on; nth++) {
-        char text[256];
+        char text[512];
         (void)snprintf(text, sizeof(text),
-                       "tenants:\n  new-%zu: {tier: free}\n  acme: {rbac: {r: [s%zu]}}\n", nth,
-                       nth);
+                       "tenants:\n  new-%zu: {tier: free}\n  acme: {rbac: {r: [s%zu]}, "
+                       "signature_keys: {p%zu: {roles: [a], jwk: {kty: OKP, crv: Ed25519, x: "
+                       "11qYAYKxCrfVS_7TyWQHOg7hcvPapiMlrwIaaPcHURo}}}}\n",
+                       nth, nth, nth);
         char id[32], role[32];
         (void)snprintf(id, sizeof(id), "new-%zu", nth);
         (void)snprintf(role, sizeof(role), "r=s%zu;", nth);
