@@ -14,6 +14,8 @@ struct asked_gate {
     struct lh_home *home;
     enum lh_gate_state state;   /* what of a session is asked for; claims, unless changed */
     enum lh_gate_cookie cookie; /* the kind that is accepted; handles, unless changed */
+    void *nonces;               /* for those of signatures; borrowed, set before it is opened */
+    size_t nonces_len;
 };
 
 /* Opens the home. log: whose log and clocks to use, borrowed. Errors: as lh_home_open_worker. */
@@ -27,5 +29,8 @@ void asked_gate_close(struct asked_gate *asked);
  * come of it. Aborts if the gate waits for nothing.
  */
 enum lh_reason asked_gate_ask(struct asked_gate *asked, const char *tenant, const char *cookie);
+/* The same for any request; its memory is the gate's own. */
+enum lh_reason asked_gate_decide(struct asked_gate *asked, const struct lh_gate_policy *policy,
+                                 const struct lh_request *request);
 
 #endif

@@ -25,7 +25,7 @@ int main(int argc, char **argv)
         return 2;
     }
     static const struct lh_host log = {.log = print_line};
-    struct asked_gate asked;
+    struct asked_gate asked = {.home = NULL};
     char why[LH_HOME_ERROR_BYTES];
     if (!lh_is_ok(asked_gate_open(&asked, argv[1], &log, why))) {
         (void)fprintf(stderr, "%s\n", why);

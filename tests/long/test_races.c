@@ -172,7 +172,7 @@ static bool decide_on(struct peer *peer, void *context)
     (void)peer;
     struct field *field = context;
     struct fake_host fake;
-    struct asked_gate asked;
+    struct asked_gate asked = {.home = NULL};
     char why[LH_HOME_ERROR_BYTES];
     fake_host_init(&fake);
     fake_host_advance(&fake, 61000); /* so that every session is touched at its first request */
@@ -234,7 +234,7 @@ static void run_all(struct field *field, bool (*operate)(struct peer *peer, void
 static void assert_all(struct field *field, enum lh_reason expected)
 {
     struct fake_host fake;
-    struct asked_gate asked;
+    struct asked_gate asked = {.home = NULL};
     char why[LH_HOME_ERROR_BYTES];
     fake_host_init(&fake);
     fake_host_advance(&fake, 61000);

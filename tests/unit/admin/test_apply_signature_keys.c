@@ -121,10 +121,13 @@ static void test_apply__the_same_signature_keys_again_change_nothing(void **stat
     apply_ok(made, KEYS "      partner: {jwk: " TWO ", roles: [a, c], scopes: [s]}\n",
              "change tenant acme/signature key partner 11qYAYKx... as partner, roles a c>"
              "11qYAYKx... as partner, roles a c, scopes s\n");
+    apply_ok(made, KEYS "      partner: {jwk: " TWO "}\n",
+             "change tenant acme/signature key partner "
+             "11qYAYKx... as partner, roles a c, scopes s>11qYAYKx... as partner\n");
     apply_ok(made, KEYS "      partner: {jwk: " TWO ", subject: p}\n",
              "change tenant acme/signature key partner "
-             "11qYAYKx... as partner, roles a c, scopes s>11qYAYKx... as p\n");
-    assert_int_equal(made_home_logged(made, "audit signature_key_removed"), 4);
+             "11qYAYKx... as partner>11qYAYKx... as p\n");
+    assert_int_equal(made_home_logged(made, "audit signature_key_removed"), 5);
     assert_int_equal(made_home_logged(made, "audit tenant_changed"), 0);
     apply_ok(made, "tenants: {acme: {signature_keys: {}}}",
              "drop tenant acme/signature key partner 11qYAYKx... as p>\n");
