@@ -142,7 +142,7 @@ def tour_of_the_readme():
 
 def test_run__the_tour_of_the_readme_works_when_pasted(start):
     run = start().wait_ready()
-    passes, refusals, forged, conflict, roles, token, keys, rotation, rates = [
+    passes, refusals, forged, conflict, roles, token, keys, rotation, others, rates = [
         run.paste(block) for block in tour_of_the_readme()]
     assert json.loads(passes)['path'] == '/invoices'
     assert json.loads(passes)['headers']['X-Session-Subject'] == 'alice@acme.example'
@@ -161,6 +161,9 @@ def test_run__the_tour_of_the_readme_works_when_pasted(start):
     assert json.loads(by_session)['headers']['X-Session-Subject'] == 'alice@acme.example'
     assert keys.split()[-1] == '200'
     assert rotation.split() == ['200', '200', '401']
+    assert re.search(r'(?m)^cookie +__Host-lh-[0-9a-f]{8}=Ag', others)
+    made = re.search(r'(?m)^key +(sig-[a-z2-7]{16})$', others).group(1)
+    assert re.search(rf'(?m)^signature keys +{made}$', others)
     *limited, free = [(int(count), status) for count, status in re.findall(r'(\d+) (\d{3})\n', rates)]
     assert free == (2000, '200')
     assert sum(count for count, _ in limited) == 2000 and {status for _, status in limited} <= {'200', '429'}
